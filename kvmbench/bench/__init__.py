@@ -1,0 +1,1 @@
+"""The disposable host: namespaces, root, uplink, lifecycle, kernel provisioner."""

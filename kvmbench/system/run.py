@@ -1,0 +1,142 @@
+"""Run a command, read a file; or replay what a real machine answered."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from kvmbench.errors import CommandFailed
+
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+@dataclass(frozen=True)
+class Completed:
+    """A command that ended: its exit code (128 + n for signal n, 124 after its time) and what it printed."""
+
+    argv: tuple[str, ...]
+    code: int
+    out: str
+    err: str
+
+    @property
+    def ok(self) -> bool:
+        return self.code == 0
+
+    def checked(self, hint: str = "") -> Completed:
+        """Itself when it went well.
+
+        Raises:
+            CommandFailed: the exit code is not 0.
+        """
+        if not self.ok:
+            raise CommandFailed(self.argv, self.code, self.err or self.out, hint)
+        return self
+
+
+def run(
+    argv: Sequence[str] | str,
+    *,
+    timeout_s: float = 30.0,
+    input: str = "",
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+) -> Completed:
+    """Run a program (a list) or a shell line (a string) to its end, in a session of its own.
+
+    It never raises for what the program does: a missing program is code 127, time that ran out is code 124
+    and the whole process group is ended.
+    """
+    words = ["sh", "-c", argv] if isinstance(argv, str) else list(argv)
+    shown = (argv,) if isinstance(argv, str) else tuple(argv)
+    environment = dict(os.environ if env is None else env)
+    environment["PATH"] = _with_sbin(environment.get("PATH", ""))
+    try:
+        process = subprocess.Popen(
+            words,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=cwd,
+            env=environment,
+            start_new_session=True,  # an interrupt typed in the notebook must not reach a guest
+        )
+    except OSError as error:
+        return Completed(shown, 127, "", f"{shlex.quote(words[0])}: {error.strerror}\n")
+    try:
+        out, err = process.communicate(input.encode(), timeout=timeout_s)
+        code = process.returncode
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        out, err = process.communicate()
+        code, err = 124, err + f"ended after {timeout_s:g} s\n".encode()
+    return Completed(shown, 128 - code if code < 0 else code, out.decode(errors="replace"), err.decode(errors="replace"))
+
+
+def _with_sbin(path: str) -> str:
+    """An ordinary user's PATH may lack the sbin directories, where ip, brctl and dnsmasq live."""
+    present = [part for part in path.split(":") if part]
+    return ":".join(present + [part for part in PATH.split(":") if part not in present])
+
+
+class Machine(Protocol):
+    """What act and observe may ask of the machine that they run on."""
+
+    def run(self, argv: Sequence[str] | str, *, timeout_s: float = 30.0, input: str = "") -> Completed: ...
+
+    def read(self, path: str) -> str | None:
+        """A file's text, or None where it is missing or unreadable."""
+        ...
+
+    def listdir(self, path: str) -> tuple[str, ...]:
+        """The names in a directory in order; empty where it is missing."""
+        ...
+
+
+class RealMachine:
+    """This machine: on a bench, the bench."""
+
+    def run(self, argv: Sequence[str] | str, *, timeout_s: float = 30.0, input: str = "") -> Completed:
+        return run(argv, timeout_s=timeout_s, input=input)
+
+    def read(self, path: str) -> str | None:
+        try:
+            return Path(path).read_text(errors="replace")
+        except OSError:
+            return None
+
+    def listdir(self, path: str) -> tuple[str, ...]:
+        try:
+            return tuple(sorted(os.listdir(path)))
+        except OSError:
+            return ()
+
+
+@dataclass
+class RecordedMachine:
+    """A machine that answers from what was written down; an unknown command is code 127. It keeps what was asked."""
+
+    answers: Mapping[str, Completed | str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+
+    def run(self, argv: Sequence[str] | str, *, timeout_s: float = 30.0, input: str = "") -> Completed:
+        line = argv if isinstance(argv, str) else shlex.join(argv)
+        self.asked.append(line)
+        answer = self.answers.get(line)
+        if answer is None:
+            return Completed((line,), 127, "", f"{line}: not recorded\n")
+        return Completed((line,), 0, answer, "") if isinstance(answer, str) else answer
+
+    def read(self, path: str) -> str | None:
+        return self.files.get(path)
+
+    def listdir(self, path: str) -> tuple[str, ...]:
+        prefix = path.rstrip("/") + "/"
+        return tuple(sorted({name[len(prefix) :].split("/")[0] for name in self.files if name.startswith(prefix)}))
