@@ -1,21 +1,21 @@
 """Every error that kvmbench raises on purpose.
 
-    KvmbenchError               two lines: what happened, what to try
-    ├── BadInput                a value that cannot be meant (a MAC of five bytes, a name over 15 bytes)
-    ├── CommandFailed           a command on the bench ended badly; carries argv, code, output
-    ├── TimedOut                something awaited did not come in time; carries what was awaited
-    ├── BenchError              the disposable host itself
-    │   ├── NoSuchBench         no bench of that name
-    │   ├── BenchNotRunning     its record is there, its processes are gone
-    │   └── BenchCreationFailed a namespace, mount or link could not be made
-    ├── NotOnABench             asked for something that exists only on a bench
-    ├── LookFailed              the state could not be read
-    ├── ImageError              a disk image: missing, locked, of the wrong format
-    │   └── ImageBuildFailed    the course image could not be built
-    ├── GuestError              a QEMU guest: not started, gone, or refused by QEMU
-    │   └── GuestSilent         the guest runs, and its agent does not answer
-    ├── OutsideUnreachable      the outside host of this bench does not answer
-    └── NoSuchStep              the course has no step, check or notebook of that name
+KvmbenchError               two lines: what happened, what to try
+├── BadInput                a value that cannot be meant (a MAC of five bytes, a name over 15 bytes)
+├── CommandFailed           a command on the bench ended badly; carries argv, code, output
+├── TimedOut                something awaited did not come in time; carries what was awaited
+├── BenchError              the disposable host itself
+│   ├── NoSuchBench         no bench of that name
+│   ├── BenchNotRunning     its record is there, its processes are gone
+│   └── BenchCreationFailed a namespace, mount or link could not be made
+├── NotOnABench             asked for something that exists only on a bench
+├── LookFailed              the state could not be read
+├── ImageError              a disk image: missing, locked, of the wrong format
+│   └── ImageBuildFailed    the course image could not be built
+├── GuestError              a QEMU guest: not started, gone, or refused by QEMU
+│   └── GuestSilent         the guest runs, and its agent does not answer
+├── OutsideUnreachable      the outside host of this bench does not answer
+└── NoSuchStep              the course has no step, check or notebook of that name
 """
 
 from __future__ import annotations

@@ -76,7 +76,9 @@ def run(
         os.killpg(process.pid, signal.SIGKILL)
         out, err = process.communicate()
         code, err = 124, err + f"ended after {timeout_s:g} s\n".encode()
-    return Completed(shown, 128 - code if code < 0 else code, out.decode(errors="replace"), err.decode(errors="replace"))
+    return Completed(
+        shown, 128 - code if code < 0 else code, out.decode(errors="replace"), err.decode(errors="replace")
+    )
 
 
 def _with_sbin(path: str) -> str:
@@ -139,4 +141,6 @@ class RecordedMachine:
 
     def listdir(self, path: str) -> tuple[str, ...]:
         prefix = path.rstrip("/") + "/"
-        return tuple(sorted({name[len(prefix) :].split("/")[0] for name in self.files if name.startswith(prefix)}))
+        return tuple(
+            sorted({name[len(prefix) :].split("/")[0] for name in self.files if name.startswith(prefix)})
+        )

@@ -1,0 +1,1 @@
+"""Pure predicates over a Snapshot."""

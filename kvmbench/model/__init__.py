@@ -1,0 +1,47 @@
+"""Frozen nouns without I/O: what a look at a bench can hold."""
+
+from kvmbench.model.guest import Drive, Guest, Inside, Nic
+from kvmbench.model.host import FileSeen, HostFacts, Image
+from kvmbench.model.network import (
+    BridgePort,
+    BridgeState,
+    FdbEntry,
+    Link,
+    Neighbour,
+    Netns,
+    Route,
+    Rule,
+)
+from kvmbench.model.outcome import Check, Outcome, Verdict, blocked, failed, passed
+from kvmbench.model.probe import Probe, ProbeResult
+from kvmbench.model.services import DhcpServer, Lease
+from kvmbench.model.snapshot import Snapshot
+
+__all__ = [
+    "BridgePort",
+    "BridgeState",
+    "Check",
+    "DhcpServer",
+    "Drive",
+    "FdbEntry",
+    "FileSeen",
+    "Guest",
+    "HostFacts",
+    "Image",
+    "Inside",
+    "Lease",
+    "Link",
+    "Neighbour",
+    "Netns",
+    "Nic",
+    "Outcome",
+    "Probe",
+    "ProbeResult",
+    "Route",
+    "Rule",
+    "Snapshot",
+    "Verdict",
+    "blocked",
+    "failed",
+    "passed",
+]

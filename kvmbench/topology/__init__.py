@@ -1,0 +1,1 @@
+"""A Snapshot as a graph, its places, its picture."""
