@@ -1,0 +1,113 @@
+"""Run a program on a bench: enter its namespaces, fork into its pid namespace, pass signals on, give its exit code."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from types import FrameType
+from typing import NoReturn
+
+from kvmbench.bench import linux
+from kvmbench.bench.lifecycle import Bench
+from kvmbench.errors import BenchNotRunning
+
+KINDS = ("user", "ipc", "uts", "net", "pid", "mnt")
+"""the user namespace first, as it gives the right to enter the others; the mount namespace last, as it hides /proc"""
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_PASSED = ("LANG", "LANGUAGE", "TERM", "COLORTERM", "TZ", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR")
+_PASSED_PREFIXES = ("LC_", "JPY_", "IPYTHON", "PYDEVD", "MPL", "KVMBENCH_", "JUPYTER_")
+
+
+def environment(bench: Bench, given: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment of a program on the bench: nothing of the caller's but language, terminal and Jupyter's own."""
+    given = os.environ if given is None else given
+    kept = {
+        name: value for name, value in given.items() if name in _PASSED or name.startswith(_PASSED_PREFIXES)
+    }
+    return kept | {
+        "PATH": f"{PATH}:{os.path.dirname(sys.executable)}",
+        "HOME": "/root",
+        "USER": "root",
+        "LOGNAME": "root",
+        "SHELL": "/bin/bash",
+        "KVMBENCH_BENCH": bench.name,
+    }
+
+
+def run(
+    bench: Bench,
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: str | None = None,
+    lifeline: int | None = None,
+    new_session: bool = False,
+) -> int:
+    """Run a program on the bench with the caller's standard streams; its exit code, 128 + n for a signal n.
+
+    The calling process must have one thread, and is of no other use afterwards: it stays in the bench's namespaces.
+    `lifeline` is a pipe's reading end: when its other end closes, the program is killed.
+
+    Raises:
+        BenchNotRunning: its first process is gone.
+    """
+    try:
+        doors = [os.open(f"/proc/{bench.init}/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC) for kind in KINDS]
+        if os.geteuid() == 0:
+            os.setgroups([])
+        for door in doors:
+            linux.setns(door)
+            os.close(door)
+        os.setresgid(0, 0, 0)
+        os.setresuid(0, 0, 0)
+    except OSError as error:
+        raise BenchNotRunning(
+            f"bench {bench.name!r} cannot be entered: {error.strerror}",
+            f"Start it again: kvmbench bench reset {bench.name}",
+        ) from error
+    wanted = cwd or bench.workdir
+    os.chdir(wanted if os.path.isdir(wanted) else "/root")
+    child = os.fork()
+    if child == 0:
+        _become(argv, environment(bench) if env is None else env, new_session)
+    return _attend(child, lifeline, to_group=new_session)
+
+
+def _become(argv: Sequence[str], env: Mapping[str, str], new_session: bool) -> NoReturn:
+    linux.die_with_parent(signal.SIGKILL)
+    try:
+        if new_session:
+            os.setsid()
+        os.environ["PATH"] = env.get("PATH", PATH)
+        os.execvpe(argv[0], list(argv), dict(env))
+    except OSError as error:
+        os.write(2, f"{argv[0]}: {error.strerror}\n".encode())
+    os._exit(127 if not os.path.exists(argv[0]) else 126)
+
+
+def _attend(child: int, lifeline: int | None, *, to_group: bool) -> int:
+    """Wait for the program, and pass on what it is sent meanwhile."""
+
+    def pass_on(number: int, frame: FrameType | None) -> None:
+        try:
+            (os.killpg if to_group else os.kill)(child_here, number)
+        except ProcessLookupError:
+            pass  # it ended in this moment
+
+    child_here = child
+    # The terminal sends an interrupt to the program itself when it shares the session; then it must not get two.
+    signal.signal(signal.SIGINT, pass_on if to_group else signal.SIG_IGN)
+    signal.signal(signal.SIGQUIT, pass_on if to_group else signal.SIG_IGN)
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
+        signal.signal(number, pass_on)
+    if lifeline is not None:
+        handle = os.pidfd_open(child)
+        while handle not in select.select([handle, lifeline], [], [])[0]:
+            if not os.read(lifeline, 100):
+                os.kill(child, signal.SIGKILL)
+                break
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return 128 - code if code < 0 else code
