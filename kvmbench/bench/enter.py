@@ -1,4 +1,4 @@
-"""Run a program on a bench: enter its namespaces, fork into its pid namespace, pass signals on, give its exit code."""
+"""Run a program on a bench: enter its namespaces, fork, pass signals on, give its exit code."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import select
 import signal
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from types import FrameType
 from typing import NoReturn
 
@@ -15,14 +16,14 @@ from kvmbench.bench.lifecycle import Bench
 from kvmbench.errors import BenchNotRunning
 
 KINDS = ("user", "ipc", "uts", "net", "pid", "mnt")
-"""the user namespace first, as it gives the right to enter the others; the mount namespace last, as it hides /proc"""
+"""the user namespace first, as it gives the right to enter the others"""
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _PASSED = ("LANG", "LANGUAGE", "TERM", "COLORTERM", "TZ", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR")
 _PASSED_PREFIXES = ("LC_", "JPY_", "IPYTHON", "PYDEVD", "MPL", "KVMBENCH_", "JUPYTER_")
 
 
 def environment(bench: Bench, given: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment of a program on the bench: nothing of the caller's but language, terminal and Jupyter's own."""
+    """A program's environment on the bench: of the caller's only language, terminal and Jupyter's own."""
     given = os.environ if given is None else given
     kept = {
         name: value for name, value in given.items() if name in _PASSED or name.startswith(_PASSED_PREFIXES)
@@ -48,8 +49,8 @@ def run(
 ) -> int:
     """Run a program on the bench with the caller's standard streams; its exit code, 128 + n for a signal n.
 
-    The calling process must have one thread, and is of no other use afterwards: it stays in the bench's namespaces.
-    `lifeline` is a pipe's reading end: when its other end closes, the program is killed.
+    The calling process must have one thread, and is of no other use afterwards: it stays in the bench's
+    namespaces. `lifeline` is a pipe's reading end: when its other end closes, the program is killed.
 
     Raises:
         BenchNotRunning: its first process is gone.
@@ -92,13 +93,10 @@ def _attend(child: int, lifeline: int | None, *, to_group: bool) -> int:
     """Wait for the program, and pass on what it is sent meanwhile."""
 
     def pass_on(number: int, frame: FrameType | None) -> None:
-        try:
-            (os.killpg if to_group else os.kill)(child_here, number)
-        except ProcessLookupError:
-            pass  # it ended in this moment
+        with suppress(ProcessLookupError):  # it ended in this moment
+            (os.killpg if to_group else os.kill)(child, number)
 
-    child_here = child
-    # The terminal sends an interrupt to the program itself when it shares the session; then it must not get two.
+    # The terminal sends an interrupt to the program itself when it shares the session: it must not get two.
     signal.signal(signal.SIGINT, pass_on if to_group else signal.SIG_IGN)
     signal.signal(signal.SIGQUIT, pass_on if to_group else signal.SIG_IGN)
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):

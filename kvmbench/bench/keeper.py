@@ -5,8 +5,8 @@
                                ├── outside web server
                                └── init   process 1 of the bench: collects its dead, starts nothing
 
-The kernel ends whatever lives in a pid namespace when its process 1 ends, so killing the keeper ends all of it;
-when init ends, the keeper ends itself. Until the creator has said go, the keeper ends when the creator does.
+The kernel ends whatever lives in a pid namespace when its process 1 ends, so killing the keeper ends all of
+it; when init ends, the keeper ends itself. Until the creator has said go, the keeper ends when the creator does.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ def _ip(arguments: str) -> None:
 
 
 def _start_init(name: str, owner: root.Owner) -> int:
-    """The bench's own namespaces with their process 1, plugged into the outside network; its pid as seen here."""
+    """The bench's namespaces with their process 1, plugged into the outside network; its pid as seen here."""
     here, there = socket.socketpair()
     between = os.fork()
     if between == 0:
@@ -187,7 +187,7 @@ def _become_init(name: str, pipe: socket.socket) -> NoReturn:
         linux.mount("proc", "/proc", "proc")
         linux.mount("sysfs", "/sys", "sysfs")
         socket.sethostname(name)
-        # A new namespace copies the machine's current IPv4 settings: a bench starts as a plain host, not as a router.
+        # A new namespace copies the machine's IPv4 settings: a bench starts as a plain host, not as a router.
         Path("/proc/sys/net/ipv4/ip_forward").write_text("0")
         _ip("link set lo up")
         _ip(f"address add {BENCH_ADDRESS} dev {UPLINK}")

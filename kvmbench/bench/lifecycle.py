@@ -1,7 +1,7 @@
 """Benches come and go: create, find, list, reset, destroy.
 
-A bench is a directory (what outlives its processes) and a keeper process (everything else). No daemon knows of it: the
-record in the directory names the keeper, and the kernel tells whether that one still lives.
+A bench is a directory (what outlives its processes) and a keeper process (everything else). No daemon knows of
+it: the record in the directory names the keeper, and the kernel tells whether that one still lives.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from kvmbench.bench import places
+from kvmbench.bench.stock import Stock
 from kvmbench.errors import BenchCreationFailed, BenchNotRunning, NoSuchBench
 
 _UNPRIVILEGED_IDS = 0x6000_0000
@@ -66,21 +67,6 @@ class Record:
             and _start_time(self.keeper) == self.keeper_start
             and _start_time(self.init) == self.init_start
         )
-
-
-@dataclass(frozen=True)
-class Stock:
-    """What the rest of kvmbench puts on a new bench."""
-
-    image: Path | None = None
-    """the course's guest image"""
-    image_size_bytes: int = 0
-    launcher: Path | None = None
-    """becomes /usr/libexec/qemu-kvm"""
-    key: Path | None = None
-    """ssh private key that the guests accept"""
-    engine: str = "{}"
-    """JSON: kvm or tcg, and why"""
 
 
 def find(name: str) -> Bench:
@@ -206,7 +192,7 @@ def _plan(name: str, home: Path, stock: Stock, workdir: Path, mounts: Sequence[P
 
 
 def _writable(workdir: Path, mounts: Sequence[Path]) -> list[Path]:
-    """The working directory and the course's notebooks; never a whole home, never the system's own directories."""
+    """The working directory and the course's notebooks; never a whole home, never the system's directories."""
     system = [
         Path(name)
         for name in ("/usr", "/etc", "/dev", "/proc", "/sys", "/run", "/var", "/boot", "/bin", "/lib")
@@ -275,7 +261,7 @@ def _launch(plan: dict[str, Any], home: Path) -> Record:
         launcher.wait()
         if "ready" not in said:
             raise BenchCreationFailed(
-                f"bench {plan['name']!r} could not be made: {said.get('failed') or 'its first process ended'}",
+                f"bench {plan['name']!r} could not be made: {said.get('failed', 'its first process ended')}",
                 f"See what this machine lacks: kvmbench doctor. The log is {home / 'keeper.log'}.",
             )
         keeper = int(said["keeper"])

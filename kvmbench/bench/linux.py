@@ -89,7 +89,7 @@ def bind(source: str | Path, target: str | Path, *, read_only: bool = False) -> 
 def bind_mapped(source: str | Path, target: str | Path, userns: int) -> None:
     """Show a directory with its owners translated by a user namespace (mount_setattr(2), MOUNT_ATTR_IDMAP).
 
-    Only real root may. What belongs to id 0 on disk then belongs to the namespace's id 0, and the other way round.
+    Only real root may. What belongs to id 0 on disk then belongs to the namespace's id 0, and the reverse.
     """
     tree = _check(
         _libc.syscall(_SYS_OPEN_TREE, _AT_FDCWD, str(source).encode(), _OPEN_TREE_CLONE | os.O_CLOEXEC),

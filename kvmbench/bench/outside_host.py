@@ -1,4 +1,4 @@
-"""What the outside host does: a web page that tells who asks, and a shell for the student without any power over it."""
+"""What the outside host does: a web page that tells who asks, and commands for students without power."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ class _Running:
 def serve(service: socket.socket, web: socket.socket, init: int) -> NoReturn:
     """Answer until the bench's first process ends; then end everything by ending.
 
-    A request is one packet of JSON {"argv", "env", "cwd"} with the three standard descriptors; the answer is the exit
-    code as text. A client that goes away takes its command along.
+    A request is one packet of JSON {"argv", "env"} with the three standard descriptors; the answer is the
+    exit code as text. A client that goes away takes its command along.
     """
     waking, woken = socket.socketpair()
     for end in (waking, woken):
@@ -106,7 +106,7 @@ def serve(service: socket.socket, web: socket.socket, init: int) -> NoReturn:
 
 
 def _ended() -> list[tuple[int, int]]:
-    ended = []
+    ended: list[tuple[int, int]] = []
     while True:
         try:
             pid, status = os.waitpid(-1, os.WNOHANG)
@@ -150,8 +150,8 @@ def _become(argv: list[str], environment: dict[str, str], descriptors: list[int]
     """The student's command: in the outside network, and in a user namespace that has no power over it."""
     try:
         signal.set_wakeup_fd(-1)
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
-            signal.signal(number, signal.SIG_DFL)
+        for handled in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
+            signal.signal(handled, signal.SIG_DFL)
         os.setsid()
         for number, descriptor in enumerate(descriptors):
             os.dup2(descriptor, number)

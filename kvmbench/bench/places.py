@@ -46,7 +46,7 @@ def benches_directory() -> Path:
 def meeting_directory(home: Path) -> Path:
     """Where the sockets of a bench's kernels lie, under the same path inside and outside.
 
-    A unix socket's path ends at 107 bytes (unix(7)), so a long home directory calls for a short one elsewhere.
+    A unix socket's path ends at 107 bytes (unix(7)): a long home directory calls for a short one elsewhere.
     """
     inside_home = home / "run"
     if len(str(inside_home)) <= 80:

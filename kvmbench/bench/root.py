@@ -1,4 +1,4 @@
-"""The root directory of a bench: the system's directories, and a layer over those that the tutorial writes to."""
+"""A bench's root directory: the system's directories, with a layer over those that the tutorial writes to."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ OWN_DEVICES = ("net/tun", "kvm")
 HIDDEN = ("/etc/qemu-ifup", "/etc/qemu-ifdown")
 """the distribution brings these; on a bench the student writes them"""
 DIRECTORIES = (
-    "dev proc sys run run/kvmbench run/lock run/netns tmp root home mnt media srv vms var var/lib var/lib/misc "
-    "var/log var/tmp var/cache var/spool"
-).split()
+    *("dev", "proc", "sys", "tmp", "root", "home", "mnt", "media", "srv", "vms"),
+    *("run", "run/kvmbench", "run/lock", "run/netns"),
+    *("var", "var/lib", "var/lib/misc", "var/log", "var/tmp", "var/cache", "var/spool"),
+)
 
 HOSTS = """127.0.0.1 localhost
 172.16.0.67 {name} bench
@@ -132,7 +133,7 @@ class _Maker:
         self.own(self.root / path)
 
     def shown_writable(self, directory: Path) -> None:
-        """A directory of the machine, writable for the bench's root as it is for the one who made the bench."""
+        """A directory of the machine, writable for the bench's root as for the one who made the bench."""
         target = self.directory(directory)
         if self.owner.mapping is None:
             linux.bind(directory, target)
@@ -141,7 +142,7 @@ class _Maker:
 
 
 def _system(make: _Maker) -> None:
-    """/usr and what else the system has at the top, read-only; on a merged-/usr system most of it is links."""
+    """/usr and what else the system has at the top, read-only; on a merged-/usr system most are links."""
     for name in ("usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32", "opt"):
         source = Path("/", name)
         if source.is_symlink():
