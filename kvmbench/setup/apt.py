@@ -80,7 +80,7 @@ def ensure(
         )
     if power.prefix is None:
         raise SetupFailed(
-            f"{len(packages)} system packages are missing and you may not install them; have this typed once:",
+            f"{len(packages)} system packages are missing, and you may not install them; have this run:",
             line_for(packages, uid=uid),
         )
     tell(f"system: installing {len(packages)} packages: {' '.join(packages)}")

@@ -15,7 +15,7 @@ from types import FrameType
 from typing import NoReturn
 
 from kvmbench.setup import apt, environment, interpreter, needs
-from kvmbench.setup.devices import opened_to_all
+from kvmbench.setup.devices import DEVICES, open_tun, opened_to_all
 from kvmbench.setup.environment import Environment, State, state_of
 from kvmbench.setup.places import Places, clone_root, own_environment, places_of, readable_environments
 from kvmbench.setup.progress import LoggedRun, Progress, Run, Tell
@@ -68,9 +68,13 @@ def _up(argv: list[str], clone: Path | None) -> None:
         return
     check_up_options(argv[1:])
     if clone is None or _is_foreign(clone):
-        _packages_only(needs.COURSE)
+        setup = _setup_of(Path(sys.prefix))
+        _packages_only(setup, needs.COURSE)
+        _open_tun(setup)
         return
-    ready = prepare(_setup_of(clone), extras=(), wanted=needs.COURSE)
+    setup = _setup_of(clone)
+    ready = prepare(setup, extras=(), wanted=needs.COURSE)
+    _open_tun(setup)
     if not ready.is_running:
         hand_over(ready.python, argv)
 
@@ -83,7 +87,7 @@ def _test(args: list[str], clone: Path | None) -> int:
         )
     wanted = (*needs.COURSE, *needs.TESTS)
     if _is_foreign(clone):
-        _packages_only(wanted)
+        _packages_only(_setup_of(clone), wanted)
         python = Path(sys.executable)
     else:
         python = prepare(_setup_of(clone), extras=("test",), wanted=wanted).python
@@ -190,11 +194,10 @@ def _venv_packages(chosen: interpreter.Interpreter) -> list[str]:
     return [package]
 
 
-def _packages_only(wanted: Sequence[needs.Need]) -> None:
+def _packages_only(setup: Setup, wanted: Sequence[needs.Need]) -> None:
     """In an environment of someone else's making, only the system's programs are looked after."""
     gaps = needs.missing(wanted)
     if gaps:
-        setup = _setup_of(Path(sys.prefix))
         packages = needs.packages_for(gaps, distribution=needs.distribution())
         _ensure_packages(packages, setup.uid, setup.run, setup.tell)
 
@@ -202,6 +205,14 @@ def _packages_only(wanted: Sequence[needs.Need]) -> None:
 def _ensure_packages(packages: Sequence[str], uid: int, run: Run, tell: Tell) -> None:
     if packages:
         apt.ensure(packages, power=apt.power_of(uid=uid), uid=uid, run=run, tell=tell)
+
+
+def _open_tun(setup: Setup) -> None:
+    """Open /dev/net/tun where this user cannot, and may change that."""
+    if setup.uid == 0 or not os.access(DEVICES[0], os.R_OK | os.W_OK):
+        power = apt.power_of(uid=setup.uid)
+        if setup.uid == 0 or power.prefix:
+            open_tun(prefix=power.prefix or (), run=setup.run, tell=setup.tell)
 
 
 @contextmanager

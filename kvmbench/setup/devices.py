@@ -14,12 +14,25 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from kvmbench.setup.progress import Tell
+from kvmbench.setup.progress import Run, Tell
 
 DEVICES = (Path("/dev/net/tun"), Path("/dev/kvm"))
 # Only root writes in /run, so that nobody else can put a file in its place; a reboot empties it.
 RECORDS = Path("/run")
 OPEN_TO_ALL = 0o666
+
+
+def open_tun(*, prefix: Sequence[str], run: Run, tell: Tell, device: Path = DEVICES[0]) -> None:
+    """Let everybody make tap devices in namespaces of their own, as udev's rules do by default.
+
+    A minimal machine without udev has this device closed, also to the benches that root makes: their root is
+    an ordinary user to it. Where it cannot be opened, `kvmbench doctor` says so.
+    """
+    mode = _mode(device)
+    if mode is None or mode & 0o006 == 0o006:
+        return
+    if run([*prefix, "chmod", "0666", str(device)]).ok:
+        tell(f"system: {device} is now open to all (it had mode {mode:04o}; 0666 is udev's default)")
 
 
 @contextmanager

@@ -48,7 +48,7 @@ def _base(environ: Mapping[str, str], variable: str, below_home: str) -> Path:
     chosen = environ.get(variable, "")
     if Path(chosen).is_absolute():
         return Path(chosen) / "kvmbench"
-    home = environ.get("HOME") or os.path.expanduser("~")  # noqa: PTH111  (the user's record, where HOME is unset)
+    home = environ.get("HOME") or os.path.expanduser("~")  # the record in /etc/passwd
     return Path(home) / below_home / "kvmbench"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -268,7 +269,7 @@ def _memory(who: Patient) -> Finding:
 def free_line(directory: Path) -> str:
     """One shell line that prints the room and the writability of a directory, or of what is above it."""
     return (
-        f'd=\'{directory}\'; while [ ! -e "$d" ]; do d=$(dirname "$d"); done;'
+        f'd={shlex.quote(str(directory))}; while [ ! -e "$d" ]; do d=$(dirname "$d"); done;'
         ' df -Pm "$d" | tail -n 1; [ -d "$d" ] && [ -w "$d" ] && echo writable || echo closed "$d"'
     )
 
