@@ -1,0 +1,123 @@
+"""What the packet filter does to a packet, read from its rules to find a fitting hint; it proves nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from ipaddress import IPv4Address, IPv4Network, summarize_address_range
+
+from kvmbench.check.seeing import ipv4
+from kvmbench.model import Netns, Rule
+
+IPV4_FAMILIES = ("ip", "inet", "")
+NEVER_DECIDES = ("dnat", "snat", "masquerade", "redirect")
+
+
+@dataclass(frozen=True)
+class Packet:
+    """The first packet of a conversation, or its answer, as a rule sees it at one hook."""
+
+    source: IPv4Address
+    destination: IPv4Address
+    in_link: str | None = None
+    out_link: str | None = None
+    protocol: str = "icmp"
+    port: int = 0
+    answer: bool = False
+    """it belongs to a conversation that was let through before"""
+
+
+def split_not(pattern: str) -> tuple[bool, str]:
+    """A match and whether it is turned round.
+
+    >>> split_not("! 10.1.1.0/24"), split_not("br-int")
+    ((True, '10.1.1.0/24'), (False, 'br-int'))
+    """
+    turned = pattern.startswith("!")
+    return turned, pattern.lstrip("!= ") if turned else pattern.strip()
+
+
+def matches_address(pattern: str | None, address: IPv4Address) -> bool:
+    """Whether a rule's source or destination fits; what cannot be read fits.
+
+    >>> one = IPv4Address("10.1.1.1")
+    >>> [matches_address(p, one) for p in (None, "10.1.1.0/24", "!10.1.1.0/24", "10.1.1.2-10.1.1.9", "@set")]
+    [True, True, False, False, True]
+    """
+    if pattern is None:
+        return True
+    turned, text = split_not(pattern)
+    networks = [one for part in text.strip("{} ").split(",") for one in _networks(part.strip())]
+    if not networks:
+        return True
+    return any(address in network for network in networks) != turned
+
+
+def _networks(text: str) -> list[IPv4Network]:
+    first, dash, last = text.partition("-")
+    low, high = ipv4(first.strip()), ipv4(last.strip())
+    if dash and low and high and low <= high:
+        return list(summarize_address_range(low, high))
+    try:
+        return [IPv4Network(text, strict=False)]
+    except ValueError:
+        return []
+
+
+def matches_link(pattern: str | None, link: str | None) -> bool:
+    """Whether a rule's interface fits; `+` (iptables) and `*` (nft) end a name that goes on."""
+    if pattern is None or link is None:
+        return True
+    turned, text = split_not(pattern)
+    names = [part.strip().strip('"').replace("+", "*") for part in text.strip("{} ").split(",")]
+    return any(fnmatchcase(link, name) for name in names) != turned
+
+
+def matches(rule: Rule, packet: Packet) -> bool:
+    """Whether a rule speaks of a packet, as far as a Rule tells."""
+    words = rule.text.lower()
+    stateful = "ct state" in words or "ctstate" in words or "--state" in words
+    if stateful and ("established" if packet.answer else "new") not in words:
+        return False
+    return (
+        matches_address(rule.source, packet.source)
+        and matches_address(rule.destination, packet.destination)
+        and matches_link(rule.in_link, packet.in_link)
+        and matches_link(rule.out_link, packet.out_link)
+        and rule.protocol in (None, "", "all", "ip", packet.protocol)
+        and (rule.port is None or rule.port == packet.port)
+    )
+
+
+def _chains(room: Netns, hook: str, families: tuple[str, ...]) -> Iterator[tuple[str, list[Rule]]]:
+    """The chains of a hook that can drop a packet, with their rules in order."""
+    found: dict[str, list[Rule]] = {}
+    for key in room.policies:
+        if key.split(" ")[-1].lower() == hook and key.split(" ")[0] in families:
+            found[key] = []
+    for rule in room.rules:
+        if rule.hook == hook and rule.family in families:
+            found.setdefault(f"{rule.family} {rule.table} {rule.chain}", []).append(rule)
+    yield from found.items()
+
+
+def dropped_by(
+    room: Netns, hook: str, packet: Packet, families: tuple[str, ...] = IPV4_FAMILIES
+) -> str | None:
+    """In words: the rule or the policy that drops a packet at a hook; None when it goes through.
+
+    A chain that others jump to is not followed.
+    """
+    for key, rules in _chains(room, hook, families):
+        for rule in rules:
+            if rule.action in NEVER_DECIDES or not matches(rule, packet):
+                continue
+            if rule.action in ("drop", "reject"):
+                return f"the rule {rule.text!r} in {key}"
+            if rule.action == "accept":
+                break
+        else:
+            if room.policies.get(key) == "drop":
+                return f"the policy of {key}, which is drop"
+    return None

@@ -1,0 +1,204 @@
+"""How a packet goes from one host to the owner of an address, by everybody's routes, and where it gets stuck.
+
+For hints only, after the wire has said no.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address
+from typing import NamedTuple
+
+from kvmbench.check.guests import plug_trouble
+from kvmbench.check.seeing import Stuck, addresses_of, guest_named, ipv4
+from kvmbench.check.stacks import Stack, owner_of
+from kvmbench.model import Guest, Link, Route, Snapshot
+
+HOPS = 5
+"""more than the course's longest way has"""
+
+
+class Reach(NamedTuple):
+    """A walk that arrived: whose the address is, and through which hosts and links it went."""
+
+    owner: Stack
+    routers: tuple[tuple[Stack, str, str], ...]
+    """each with the interface that packets come in by and the one they leave by"""
+
+
+def target_address(seen: Snapshot, target: str) -> IPv4Address | None:
+    """The address that a probe's target means."""
+    name = guest_named(target)
+    if name is None:
+        return ipv4(target)
+    guest = seen.guest(name)
+    held = addresses_of(guest.inside) if guest and guest.inside else ()
+    return held[0][1].ip if held else None
+
+
+def walk(seen: Snapshot, sender: Stack, address: IPv4Address) -> Stuck | Reach:
+    """Follow the routes from a host to the owner of an address."""
+    here, came_in = sender, ""
+    routers: list[tuple[Stack, str, str]] = []
+    for _ in range(HOPS):
+        if here.owns(address):
+            return Reach(here, tuple(routers))
+        route = _leave(here, address)
+        if isinstance(route, Stuck):
+            return route
+        hop = route.gateway or address
+        there = owner_of(seen, hop)
+        trouble = _out(seen, here, route, there) or _nobody(seen, here, route, hop, there)
+        if trouble or there is None:
+            return trouble or Stuck("nobody is there", "Look at who has which address.")
+        if here is not sender:
+            routers.append((here, came_in, route.link or ""))
+        came_in = there.owns(hop) or ""
+        trouble = _in(seen, there, came_in)
+        trouble = trouble or _two_wires(seen, here, route, there, came_in)
+        if trouble:
+            return trouble
+        if hop != address and not there.owns(address) and not _forwards(there):
+            return Stuck(
+                f"{there.says} got it and does not pass it on (net.ipv4.ip_forward = 0)",
+                "A host passes on what is not for it only when told so: switch forwarding on, "
+                f"on {there.says} (sysctl(8)).",
+            )
+        here = there
+    return Stuck(
+        "the routes lead round in a circle", "Two hosts send it to each other: read both routing tables."
+    )
+
+
+def _forwards(host: Stack) -> bool:
+    return host.netns is None or host.netns.sysctls.get("net.ipv4.ip_forward", "1").strip() != "0"
+
+
+def _leave(here: Stack, address: IPv4Address) -> Route | Stuck:
+    """The route by which a host sends a packet."""
+    if not here.addresses:
+        return Stuck(
+            f"{here.says} has no address of its own",
+            f"Who has no address cannot be answered: give {here.says} one.",
+        )
+    route = here.towards(address)
+    if route is not None:
+        return route
+    if here.guest is not None:
+        return Stuck(
+            f"{here.says} has no gateway, and {address} is not in its network",
+            f"Inside {here.guest.name}, a default route has to name the bench's address on the bridge "
+            "(ip-route(8)).",
+        )
+    return Stuck(
+        f"{here.says} has no route to {address}",
+        f"On {here.says}, `ip route` lists the known networks: {address} is in none.",
+    )
+
+
+def _link_trouble(host: Stack, link: Link) -> Stuck | None:
+    if not link.up:
+        return Stuck(
+            f"{link.name} is down on {host.says}",
+            f"Set {link.name} up on {host.says}: a down link sends and hears nothing.",
+        )
+    if not link.carrier and link.kind != "bridge":
+        return Stuck(
+            f"{link.name} on {host.says} has no carrier",
+            f"What {link.name} is plugged into is down: look at its other end, {link.peer or 'its peer'}.",
+        )
+    return None
+
+
+def _out(seen: Snapshot, here: Stack, route: Route, there: Stack | None) -> Stuck | None:
+    """What stops a packet between the sender's interface and the next host."""
+    trouble = _in(seen, here, route.link or "")
+    return trouble or (_in(seen, there, "") if there and there.guest else None)
+
+
+def _in(seen: Snapshot, host: Stack, name: str) -> Stuck | None:
+    """What is wrong with a host's own interface."""
+    if host.guest is not None:
+        return _guest_cable(seen, host.guest)
+    link = host.netns.link(name) if host.netns else None
+    if link is None or host.netns is None:
+        return None
+    trouble = _link_trouble(host, link)
+    if trouble or link.master is None:
+        return trouble
+    master = host.netns.link(link.master)
+    if master is None or master.up:
+        return None
+    return Stuck(
+        f"{link.name} is on {master.name}, which is down",
+        f"A bridge that is down passes nothing: set {master.name} up.",
+    )
+
+
+def _guest_cable(seen: Snapshot, guest: Guest) -> Stuck | None:
+    """Why a guest's card leads nowhere."""
+    taps = [tap for nic in guest.nics if nic.tap and (tap := seen.link(nic.tap))]
+    if not taps:
+        return Stuck(
+            f"{guest.name} has no tap on the bench",
+            f"A card without a tap is a socket without a cable: start {guest.name} with -net tap.",
+        )
+    plugged = [tap for tap in taps if tap.master]
+    if not plugged:
+        return Stuck(
+            f"{taps[0].name} of {guest.name} belongs to no bridge",
+            f"Between guest and bridge the cable is missing: {taps[0].name} needs a master.",
+        )
+    trouble = plug_trouble(seen, guest, plugged[0].master or "")
+    return Stuck(trouble.saw, trouble.hint) if trouble else None
+
+
+def wire_of(seen: Snapshot, host: Stack, name: str) -> frozenset[tuple[str, str]] | None:
+    """The wire that an interface is on: a bridge, or the two ends of a cable; None when that is not known."""
+    if host.guest is not None:
+        taps = (seen.link(nic.tap) for nic in host.guest.nics if nic.tap)
+        bridge = next((tap.master for tap in taps if tap and tap.master), None)
+        return frozenset({("", bridge)}) if bridge else None
+    room = host.netns
+    link = room.link(name) if room else None
+    if room is None or link is None:
+        return None
+    if link.kind == "bridge":
+        return frozenset({(room.name, link.name)})
+    if link.master:
+        return frozenset({(room.name, link.master)})
+    if link.kind != "veth" or link.peer is None:
+        return None
+    far = link.peer_netns if link.peer_netns is not None else room.name
+    peer = seen.link(link.peer, far)
+    return frozenset(
+        {(far, peer.master)} if peer and peer.master else {(room.name, link.name), (far, link.peer)}
+    )
+
+
+def _two_wires(seen: Snapshot, here: Stack, route: Route, there: Stack, came_in: str) -> Stuck | None:
+    """Sender and receiver are plugged into two different wires."""
+    mine, theirs = wire_of(seen, here, route.link or ""), wire_of(seen, there, came_in)
+    if mine is None or theirs is None or mine == theirs:
+        return None
+    ours, others = (" and ".join(sorted(name for _, name in wire)) for wire in (mine, theirs))
+    return Stuck(
+        f"{here.says} is on {ours}, {there.says} on {others}",
+        "Two wires that are not joined: plug both into the same bridge, or route between them.",
+    )
+
+
+def _nobody(seen: Snapshot, here: Stack, route: Route, hop: IPv4Address, there: Stack | None) -> Stuck | None:
+    """Nobody has the address of the next hop."""
+    if there is not None:
+        return None
+    if route.gateway is not None:
+        return Stuck(
+            f"{here.says} sends it to the gateway {hop}, and nobody has that address",
+            f"A gateway is somebody: {hop} has to be an address of the host that passes packets on.",
+        )
+    silent = [guest.name for guest in seen.guests if guest.inside is None]
+    unsure = f" (no word from {', '.join(silent)})" if silent else ""
+    return Stuck(
+        f"nobody has the address {hop}{unsure}",
+        f"Give {hop} to the interface that is to answer, and set that up.",
+    )
