@@ -5,8 +5,8 @@
                                ├── outside web server
                                └── init   process 1 of the bench: collects its dead, starts nothing
 
-The kernel ends whatever lives in a pid namespace when its process 1 ends, so killing the keeper ends all of
-it; when init ends, the keeper ends itself. Until the creator has said go, the keeper ends when the creator does.
+The kernel ends whatever lives in a pid namespace when its process 1 ends, so killing the keeper ends all
+of it; when init ends, the keeper ends itself. Until the creator has said go, the keeper ends when the creator does.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Benches come and go: create, find, list, reset, destroy.
 
-A bench is a directory (what outlives its processes) and a keeper process (everything else). No daemon knows of
-it: the record in the directory names the keeper, and the kernel tells whether that one still lives.
+A bench is a directory (what outlives its processes) and a keeper process (everything else). No daemon knows
+of it: the record in the directory names the keeper, and the kernel tells whether that one still lives.
 """
 
 from __future__ import annotations
@@ -192,7 +192,7 @@ def _plan(name: str, home: Path, stock: Stock, workdir: Path, mounts: Sequence[P
 
 
 def _writable(workdir: Path, mounts: Sequence[Path]) -> list[Path]:
-    """The working directory and the course's notebooks; never a whole home, never the system's directories."""
+    """The working directory and the course's notebooks; never a whole home, never the system's own."""
     system = [
         Path(name)
         for name in ("/usr", "/etc", "/dev", "/proc", "/sys", "/run", "/var", "/boot", "/bin", "/lib")

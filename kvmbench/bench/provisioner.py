@@ -19,8 +19,8 @@ from kvmbench.bench import places
 class BenchProvisioner(LocalProvisioner):
     """A local kernel whose sockets are files, as a bench has a network of its own.
 
-    The bench is that of the environment variable KVMBENCH_BENCH, else `default`; it is made when it is missing.
-    It outlives its kernels.
+    The bench is that of the environment variable KVMBENCH_BENCH, else `default`; it is made when
+    missing. It outlives its kernels.
     """
 
     _lifeline: tuple[int, int] | None = None

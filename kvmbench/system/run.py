@@ -81,6 +81,16 @@ def run(
     )
 
 
+def run_attached(argv: Sequence[str]) -> int:
+    """Run a program with the caller's own standard streams; its exit code, 127 when there is no such program."""
+    try:
+        code = subprocess.run(list(argv)).returncode
+    except OSError as error:
+        os.write(2, f"{argv[0]}: {error.strerror}\n".encode())
+        return 127
+    return 128 - code if code < 0 else code
+
+
 def _with_sbin(path: str) -> str:
     """An ordinary user's PATH may lack the sbin directories, where ip, brctl and dnsmasq live."""
     present = [part for part in path.split(":") if part]

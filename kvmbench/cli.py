@@ -1,0 +1,356 @@
+"""The command line: what is typed on the machine enters the bench, and is carried out there."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from kvmbench.bench import places
+from kvmbench.errors import BadInput, KvmbenchError
+
+if TYPE_CHECKING:
+    from kvmbench.bench.lifecycle import Bench
+    from kvmbench.model import Snapshot
+
+app = typer.Typer(
+    help="A disposable Linux host for learning how virtual machines and their networks work.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+BenchOption = Annotated[
+    str | None, typer.Option("--bench", "-b", help="Which bench; `default` when not given.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Steps = Annotated[list[str] | None, typer.Argument(help="Steps by their slugs; see `kvmbench steps`.")]
+Command = Annotated[list[str], typer.Argument(help="The command and its arguments, behind `--`.")]
+
+
+def main() -> NoReturn:
+    """Run the command line; an error of ours is two lines and exit code 1."""
+    try:
+        app()
+    except KvmbenchError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2 if isinstance(error, BadInput) else 1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(141)
+    sys.exit(0)
+
+
+def _bench(name: str | None, workdir: Path | None = None) -> Bench:
+    """The running bench; the default one is made when it is missing, and an ended one is started again."""
+    from kvmbench.bench import lifecycle, stock
+
+    if name and not (places.benches_directory() / places.checked_name(name)).exists():
+        return lifecycle.find(name)  # it says that there is none, and how it is made
+    bench = lifecycle.ensure(name or places.DEFAULT, stock.load_or_make(), workdir=workdir)
+    if bench.lost:
+        print(f"{bench.lost}\nIt was started again.", file=sys.stderr)
+    return bench
+
+
+def _there(name: str | None, *arguments: str) -> None:
+    """Carry the command out on the bench, unless the caller is on it already: then just go on.
+
+    It does not come back where the bench has to be entered first.
+    """
+    here = places.on_bench()
+    if here is None:
+        from kvmbench.bench import enter
+
+        cwd = Path.cwd()
+        sys.exit(enter.run(_bench(name), [sys.executable, "-m", "kvmbench.cli", *arguments], cwd=str(cwd)))
+    if name not in (None, here):
+        raise BadInput(
+            f"this is bench {here!r}, and from a bench no other one can be reached",
+            "Leave out --bench, or type it on the machine itself.",
+        )
+
+
+def _flags(**flags: bool) -> list[str]:
+    return [f"--{name}" for name, given in flags.items() if given]
+
+
+@app.command()
+def doctor(as_json: JsonOption = False) -> None:
+    """What this machine can do, and the one line that mends each gap."""
+    from kvmbench import report
+    from kvmbench.system.doctor import diagnose
+
+    findings = diagnose()
+    print(report.findings_json(findings) if as_json else report.findings_table(findings))
+    sys.exit(0 if all(finding.ok or finding.severity == "optional" for finding in findings) else 1)
+
+
+class BenchVerb(str, Enum):
+    """What can be done to a bench."""
+
+    create = "create"
+    list = "list"
+    reset = "reset"
+    destroy = "destroy"
+
+
+@app.command()
+def bench(
+    verb: BenchVerb,
+    name: Annotated[str, typer.Argument(help="The bench's name.")] = places.DEFAULT,
+    mount: Annotated[
+        list[Path] | None, typer.Option(help="Show this directory of the machine on the bench too, writable.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Create, list, reset or destroy benches."""
+    from kvmbench import report
+    from kvmbench.bench import lifecycle, stock
+
+    if places.on_bench():
+        raise BadInput("a bench cannot make or end benches", "Type it on the machine itself.")
+    for directory in mount or []:
+        if not directory.is_dir():
+            raise BadInput(
+                f"--mount {directory}: there is no such directory", "Make it first, or leave it out."
+            )
+    if verb is BenchVerb.list:
+        known = {each: lifecycle.status(each) for each in lifecycle.names()}
+        print(json.dumps(known) if as_json else report.benches_table(known))
+    elif verb is BenchVerb.create:
+        made = lifecycle.ensure(name, stock.load_or_make(), mounts=mount or [])
+        print(f"{made.lost}\nIt was started again." if made.lost else f"bench {name} is running")
+    elif verb is BenchVerb.reset:
+        lifecycle.reset(name, stock.load_or_make(), mounts=mount or [])
+        print(f"bench {name} is running, as new")
+    else:
+        lifecycle.destroy(name)
+        print(f"bench {name} is gone")
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+def exec(  # noqa: A001  (the command's name)
+    command: Command,
+    name: BenchOption = None,
+    outside: Annotated[bool, typer.Option("--outside", help="On the outside host instead.")] = False,
+    guest: Annotated[str | None, typer.Option(help="In this guest instead.")] = None,
+    timeout_s: Annotated[
+        float, typer.Option("--timeout", help="Seconds that a guest's command may take.")
+    ] = 60,
+) -> None:
+    """Run a command on the bench; its exit code and output come back as they are."""
+    if outside and guest:
+        raise BadInput("--outside and --guest are two places", "Name one of them.")
+    if places.on_bench() is None and not outside and guest is None:
+        from kvmbench.bench import enter
+
+        sys.exit(enter.run(_bench(name), command, cwd=str(Path.cwd())))
+    if outside:
+        _there(name, "exec", "--outside", "--", *command)
+        from kvmbench.bench import outside as outside_host
+
+        sys.exit(outside_host.attach(command))
+    if guest is not None:
+        _there(name, "exec", "--guest", guest, "--timeout", str(timeout_s), "--", *command)
+        sys.exit(_in_guest(guest, command, timeout_s))
+    _there(name)
+    from kvmbench.system import run_attached
+
+    sys.exit(run_attached(command))
+
+
+def _in_guest(guest: str, command: list[str], timeout_s: float) -> int:
+    from kvmbench.errors import GuestError
+    from kvmbench.qemu import agent
+
+    socket_path = places.SERVICE / "guests" / guest / "agent.sock"
+    if not socket_path.exists():
+        raise GuestError(
+            f"no guest {guest!r} with an agent runs on this bench",
+            "Start it with qemu-kvm -name …; `kvmbench look` lists the guests.",
+        )
+    line = command[0] if len(command) == 1 else shlex.join(command)
+    ended = agent.ask(socket_path, line, timeout_s=timeout_s)
+    sys.stdout.write(ended.out)
+    sys.stderr.write(ended.err)
+    return ended.code
+
+
+@app.command()
+def shell(name: BenchOption = None) -> None:
+    """Open a shell on the bench."""
+    from kvmbench.bench import enter
+
+    if places.on_bench():
+        raise BadInput("this is a shell on a bench already", "Type the command itself.")
+    sys.exit(enter.run(_bench(name), ["/bin/bash", "-l"], cwd=str(Path.cwd())))
+
+
+@app.command()
+def steps(as_json: JsonOption = False) -> None:
+    """List the course: slugs, titles, points, checks."""
+    from kvmbench import course, report
+
+    print(report.steps_json(course.steps()) if as_json else report.steps_table(course.steps()))
+
+
+@app.command()
+def solve(
+    step: Annotated[list[str], typer.Argument(help="Steps, or `all`.")], name: BenchOption = None
+) -> None:
+    """Carry out the reference solution of steps, and of the steps that they build on."""
+    _there(name, "solve", *step)
+    from kvmbench import course
+
+    course.solve(step, report=lambda line: print(line, flush=True))
+
+
+@app.command()
+def script(
+    step: Annotated[list[str], typer.Argument(help="Steps, or `all`.")],
+    old: Annotated[
+        bool, typer.Option("--old", help="In the tutorial's brctl, ifconfig and -net spelling.")
+    ] = False,
+) -> None:
+    """Print the reference solution as a shell script that runs on a bench."""
+    from kvmbench import course
+
+    print(course.script(step, old=old), end="")
+
+
+@app.command()
+def look(name: BenchOption = None, as_json: JsonOption = False) -> None:
+    """Look at the bench: everything that the kernel, QEMU and dnsmasq say."""
+    _there(name, "look", *_flags(json=as_json))
+    from kvmbench import report
+
+    seen = _look()
+    print(seen.to_json() if as_json else report.snapshot_text(seen))
+
+
+def _look() -> Snapshot:
+    from kvmbench import course
+    from kvmbench.observe import look as take_a_look
+
+    return take_a_look(files=course.files(), images=course.images())
+
+
+@app.command()
+def draw(
+    output: Annotated[Path, typer.Option("-o", "--output", help="FILE.svg or FILE.png")],
+    name: BenchOption = None,
+) -> None:
+    """Draw the bench's network."""
+    from kvmbench.model import Snapshot
+    from kvmbench.topology import picture
+
+    if output.suffix not in (".svg", ".png"):
+        raise BadInput(f"{output} is neither an SVG nor a PNG", "End the file's name in .svg or .png.")
+    if places.on_bench():
+        picture(_look()).save(output)
+        return
+    import subprocess
+
+    line = [sys.executable, "-m", "kvmbench.cli", "look", "--json"]
+    seen = subprocess.run([*line, *(["--bench", name] if name else [])], stdout=subprocess.PIPE)
+    if seen.returncode:
+        sys.exit(seen.returncode)
+    picture(Snapshot.from_json(seen.stdout)).save(output)
+
+
+@app.command()
+def check(step: Steps = None, name: BenchOption = None, as_json: JsonOption = False) -> None:
+    """Check steps: exit code 0 when all passed, 1 when something failed, 2 when something was blocked."""
+    _there(name, "check", *(step or []), *_flags(json=as_json))
+    from kvmbench import course, report
+
+    results = course.check(step or ["all"])
+    print(report.results_json(results) if as_json else report.results_table(results))
+    verdicts = {result.verdict for result in results}
+    sys.exit(1 if "failed" in verdicts else 2 if "blocked" in verdicts else 0)
+
+
+@app.command()
+def tour(
+    notebook: Annotated[
+        list[Path] | None, typer.Argument(help="Notebooks; all of the course when none.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run notebooks from top to bottom, each on a fresh bench, and list every outcome."""
+    from kvmbench import tour as tours
+
+    sys.exit(tours.run(notebook or [], as_json=as_json))
+
+
+@app.command()
+def measure(
+    as_json: JsonOption = False,
+    rounds: Annotated[int, typer.Option(help="How often each is measured; the median counts.")] = 3,
+) -> None:
+    """Measure benches, kernels, guests, looks, pictures and checks on this machine."""
+    from kvmbench import measure as measuring
+
+    measuring.run(rounds=rounds, as_json=as_json)
+
+
+@app.command()
+def up(
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser.")] = True,
+    port: Annotated[int, typer.Option(help="JupyterLab's port.")] = 8888,
+    only_check: Annotated[
+        bool, typer.Option("--check", help="Self-test, print what works, and exit.")
+    ] = False,
+) -> None:
+    """Set up, and start JupyterLab with the course."""
+    from kvmbench import start
+
+    sys.exit(start.self_test() if only_check else start.jupyterlab(browser=browser, port=port))
+
+
+class ImageVerb(str, Enum):
+    """What can be done about the guest image."""
+
+    build = "build"
+    use = "import"
+
+
+@app.command()
+def image(
+    verb: ImageVerb,
+    file: Annotated[Path | None, typer.Argument(help="A CirrOS or cloud image, for `import`.")] = None,
+) -> None:
+    """Build the course's guest image, or have new benches use another one."""
+    from kvmbench import start
+
+    if verb is ImageVerb.use and file is None:
+        raise BadInput(
+            "import needs a file", "For example: kvmbench image import cirros-0.6.2-x86_64-disk.img"
+        )
+    start.stock_up(imported=file if verb is ImageVerb.use else None, rebuild=verb is ImageVerb.build)
+
+
+class Switch(str, Enum):
+    """On or off."""
+
+    on = "on"
+    off = "off"
+
+
+@app.command()
+def ksm(switch: Switch) -> None:
+    """Switch the machine's kernel samepage merging on, or back to what it was (root; machine-wide)."""
+    from kvmbench.system import ksm as merging
+
+    print(merging.switch_on() if switch is Switch.on else merging.switch_back())
+
+
+if __name__ == "__main__":
+    main()

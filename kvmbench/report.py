@@ -1,0 +1,161 @@
+"""What the command line prints: tables for people, JSON for programs."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from kvmbench.course import Result, Step
+    from kvmbench.model import Snapshot
+    from kvmbench.system.doctor import Finding
+
+MARKS = {"passed": "✓", "failed": "✗", "blocked": "…"}
+_STYLES = {"passed": "green", "failed": "bold red", "blocked": "yellow"}
+
+
+def _printed(*things: Table | str | Text) -> str:
+    """As the terminal would show it: in colour there, in plain text in a pipe."""
+    terminal = Console()
+    if not terminal.is_terminal:
+        terminal = Console(width=120, color_system=None)
+    with terminal.capture() as captured:
+        for thing in things:
+            terminal.print(thing)
+    return captured.get().rstrip("\n")
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, show_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def verdict_mark(verdict: str) -> Text:
+    return Text(f"{MARKS[verdict]} {verdict}", style=_STYLES[verdict])
+
+
+def results_table(results: Sequence[Result]) -> str:
+    """Each check with its verdict, what was seen, and the hint; the points below."""
+    table = _table("step", "check", "verdict", "what was seen")
+    for result in results:
+        seen = Text(result.saw)
+        if result.hint and result.verdict != "passed":
+            seen.append(f"\n→ {result.hint}", style="italic")
+        table.add_row(result.step, result.check, verdict_mark(result.verdict), seen)
+    earned, points = sum(r.earned for r in results), sum(r.points for r in results)
+    blocked = sum(r.verdict == "blocked" for r in results)
+    summary = f"{earned} of {points} points" + (f", {blocked} blocked" if blocked else "")
+    return _printed(table, Text(summary, style="bold"))
+
+
+def results_json(results: Sequence[Result]) -> str:
+    return json.dumps([asdict(result) for result in results], indent=2, ensure_ascii=False)
+
+
+def steps_table(steps: Sequence[Step]) -> str:
+    table = _table("step", "points", "goal", "checks")
+    for step in steps:
+        table.add_row(
+            Text(step.slug), str(step.points), Text(step.goal), Text(", ".join(c.name for c in step.checks))
+        )
+    return _printed(table)
+
+
+def steps_json(steps: Sequence[Step]) -> str:
+    return json.dumps(
+        [
+            {
+                "slug": step.slug,
+                "title": step.title,
+                "goal": step.goal,
+                "points": step.points,
+                "checks": [{"name": c.name, "says": c.says, "points": c.points} for c in step.checks],
+            }
+            for step in steps
+        ],
+        indent=2,
+        ensure_ascii=False,
+    )
+
+
+def findings_table(findings: Iterable[Finding]) -> str:
+    table = _table("", "what", "seen", "how to mend it")
+    for finding in findings:
+        mark = "✓" if finding.ok else "–" if finding.severity == "optional" else "✗"
+        table.add_row(mark, Text(finding.name), Text(finding.saw), Text("" if finding.ok else finding.mend))
+    return _printed(table)
+
+
+def findings_json(findings: Iterable[Finding]) -> str:
+    return json.dumps([asdict(finding) for finding in findings], indent=2, ensure_ascii=False)
+
+
+def benches_table(benches: Mapping[str, str]) -> str:
+    if not benches:
+        return "no bench yet; `kvmbench bench create` makes one"
+    table = _table("bench", "state")
+    for name, state in benches.items():
+        table.add_row(Text(name), Text(state))
+    return _printed(table)
+
+
+def snapshot_text(seen: Snapshot) -> str:
+    """One look, room by room, for a terminal."""
+    out = io.StringIO()
+    for netns in seen.namespaces:
+        print(f"network namespace {netns.name}" if netns.name else f"bench {seen.bench}", file=out)
+        for link in netns.links:
+            addresses = " ".join(map(str, link.inet)) or "no address"
+            state = ("up" if link.up else "down") + ("" if link.carrier or not link.up else ", no carrier")
+            where = "".join(
+                (
+                    f", port of {link.master}" if link.master else "",
+                    f", peer {link.peer}" + (f" in {link.peer_netns}" if link.peer_netns else "")
+                    if link.peer
+                    else "",
+                )
+            )
+            kind = f" ({link.kind})" if link.kind else ""
+            print(f"  {link.name}{kind}: {state}, {addresses}, {link.mac}{where}", file=out)
+        for route in netns.routes:
+            via = f"via {route.gateway} " if route.gateway else ""
+            print(f"  route {route.destination} {via}dev {route.link}", file=out)
+        for rule in netns.rules:
+            count = "" if rule.packets is None else f" [{rule.packets} packets]"
+            print(f"  rule {rule.table} {rule.chain}: {rule.text}{count}", file=out)
+        for name, value in sorted(netns.sysctls.items()):
+            print(f"  {name} = {value}", file=out)
+    for guest in seen.guests:
+        inside = guest.inside
+        addresses = (
+            " ".join(str(a) for each in inside.addresses.values() for a in each) if inside else "silent"
+        )
+        nics = ", ".join(f"{nic.model} {nic.mac} on {nic.tap}" for nic in guest.nics)
+        print(
+            f"guest {guest.name}: {guest.status} ({guest.engine}), {guest.memory_mib} MiB, {guest.vcpus} vCPUs, "
+            f"{nics or 'no NIC'}, {addresses or 'no address'}",
+            file=out,
+        )
+    for server in seen.dhcp_servers:
+        ranges = ", ".join(f"{first} to {last}" for first, last in server.ranges)
+        print(f"dnsmasq on {', '.join(server.interfaces) or 'every interface'}: {ranges}", file=out)
+    for lease in seen.leases:
+        print(f"lease {lease.address} for {lease.mac} ({lease.hostname or 'no name'})", file=out)
+    for image in seen.images:
+        size = (
+            f"{image.virtual_size_bytes / 2**30:.2f} GiB, {image.actual_size_bytes / 2**20:.1f} MiB on disk"
+        )
+        backing = f", backed by {image.backing}" if image.backing else ""
+        print(f"image {image.path}: {image.format}, {size}{backing}", file=out)
+    for trouble in seen.troubles:
+        print(f"could not look: {trouble}", file=out)
+    return out.getvalue().rstrip("\n")

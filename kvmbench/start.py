@@ -1,0 +1,146 @@
+"""What `kvmbench up` does once the environment is there: the guest image, the self-test, JupyterLab."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from kvmbench.bench import lifecycle, places, stock
+from kvmbench.errors import KvmbenchError, NoSuchBench
+
+
+def say(line: str) -> None:
+    print(line, flush=True)
+
+
+def stock_up(*, imported: Path | None = None, rebuild: bool = False) -> stock.Stock:
+    """Find or build what goes onto new benches, and remember it.
+
+    Raises:
+        ImageBuildFailed: a package could not be had, or the image could not be put together.
+    """
+    from kvmbench.qemu import guestimage
+    from kvmbench.qemu.launcher import SCRIPT
+    from kvmbench.system.kvm import engine, probe_kvm
+
+    if imported is not None:
+        image = guestimage.import_image(imported)
+    elif rebuild:
+        image = guestimage.use_built(report=say)
+    else:
+        image = guestimage.ensure_guest_image(report=say)
+    kvm = probe_kvm()
+    facts = {
+        "engine": engine(kvm),
+        "reason": kvm.reason,
+        "kvm_device": kvm.device == "openable",
+        "kvm_works": kvm.works,
+        "cpu_flag": kvm.cpu_flag,
+    }
+    asked = ["qemu-img", "info", "-U", "--output=json", str(image)]
+    info = json.loads(subprocess.run(asked, capture_output=True, check=True).stdout)
+    found = stock.Stock(
+        image=image,
+        image_size_bytes=int(info["virtual-size"]),
+        launcher=SCRIPT,
+        key=guestimage.guest_key(),
+        engine=json.dumps(facts),
+    )
+    stock.save(found)
+    return found
+
+
+def jupyterlab(*, browser: bool, port: int) -> int:
+    """Start JupyterLab on the course's notebooks; it takes this process's place."""
+    stock_up()
+    notebooks = places.notebooks_directory() or Path.cwd()
+    line = [
+        *(sys.executable, "-m", "jupyterlab"),
+        *(f"--ServerApp.root_dir={notebooks}", f"--ServerApp.port={port}"),
+        "--MultiKernelManager.default_kernel_name=kvmbench",
+        *([] if browser else ["--no-browser"]),
+        *(["--allow-root"] if os.geteuid() == 0 else []),
+    ]
+    say(f"starting JupyterLab on {notebooks}; end it with Ctrl-C")
+    os.execv(sys.executable, line)
+
+
+@contextmanager
+def passing_bench(name: str, workdir: Path) -> Iterator[lifecycle.Bench]:
+    """A fresh bench that is gone afterwards, whatever happens."""
+    made = lifecycle.reset(name, stock.load_or_make(), workdir=workdir)
+    try:
+        yield made
+    finally:
+        with suppress(NoSuchBench):
+            lifecycle.destroy(name)
+
+
+SELF_TEST: tuple[tuple[str, str], ...] = (
+    ("the outside host answers", "ping -c1 -W2 172.16.0.1 >/dev/null && curl -s -m5 http://172.16.0.1/"),
+    ("bridges, the old way", "brctl addbr br-test && ifconfig br-test up && brctl show | grep br-test"),
+    ("veth pairs and namespaces", "ip link add va type veth peer name vb && ip netns add room && "
+     "ip link set vb netns room && ip netns exec room ifconfig -a | grep vb:"),
+    ("forwarding can be switched", "sysctl -w net.ipv4.ip_forward=1"),
+    ("packet filter rules", "iptables -t nat -A POSTROUTING -o ens33 -j MASQUERADE && iptables -t nat -vnL | grep MASQ"),
+    ("packets can be watched", "timeout 5 tcpdump -c1 -i ens33 icmp 2>&1 & sleep 0.3; ping -c2 -i0.3 172.16.0.1 "
+     ">/dev/null; wait $! && echo seen"),
+    ("dnsmasq serves", "ip addr add 10.9.9.1/24 dev br-test && dnsmasq -i br-test -F 10.9.9.2,10.9.9.9 && "
+     "pidof dnsmasq >/dev/null && echo serving"),
+    ("a disk image", "qemu-img create -q -f qcow2 -o preallocation=metadata,size=1g /vms/test.img && echo made"),
+    ("a guest starts and answers", "/usr/libexec/qemu-kvm -name probe -m 256 -drive "
+     "file=/vms/cirros/cirros1.img,if=virtio,format=qcow2 -net none -display none -daemonize && "
+     "kvmbench exec --guest probe --timeout 60 -- hostname"),
+)  # fmt: skip
+"""what has to work on a bench, as a shell line each; what it prints is shown"""
+
+
+def self_test(report: Callable[[str], None] = say) -> int:
+    """Try everything that the course needs on a fresh bench; 0 when all of it works."""
+    from kvmbench.bench import enter
+
+    found = stock_up()
+    facts = json.loads(found.engine)
+    report(f"guests run under {facts['engine'].upper()}: {facts['reason']}")
+    failures = 0
+    started = time.monotonic()
+    try:
+        with passing_bench(f"selftest-{os.getpid()}", Path.cwd()) as bench:
+            report(f"✓ a bench is made ({time.monotonic() - started:.2f} s)")
+            for title, line in SELF_TEST:
+                started = time.monotonic()
+                code, said = _captured(lambda line=line: enter.run(bench, ["sh", "-c", line]))  # type: ignore[misc]
+                took = f"{time.monotonic() - started:.2f} s"
+                last = said.strip().splitlines()[-1] if said.strip() else ""
+                failures += code != 0
+                report(f"{'✗' if code else '✓'} {title} ({took}): {last}")
+    except KvmbenchError as error:
+        report(f"✗ {error}")
+        failures += 1
+    report(
+        "everything works"
+        if not failures
+        else f"{failures} failed; `kvmbench doctor` says what this machine lacks"
+    )
+    return 1 if failures else 0
+
+
+def _captured(work: Callable[[], int]) -> tuple[int, str]:
+    """Run work that never comes back out of a bench in a process of its own; its exit code and what it printed."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        os.dup2(writing, 1)
+        os.dup2(writing, 2)
+        os._exit(work())
+    os.close(writing)
+    with open(reading, "rb") as pipe:
+        said = pipe.read().decode(errors="replace")
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), said
