@@ -107,7 +107,7 @@ def check_up_options(args: Sequence[str]) -> None:
             number = value if equals else (rest.pop(0) if rest else "")
             if not (number.isascii() and number.isdigit() and 0 < int(number) < 65536):
                 raise SetupFailed(f"--port wants a number from 1 to 65535, not {number!r}", UP_USAGE, code=2)
-        elif option not in ("--no-browser", "--check") or equals:
+        elif option not in ("--no-browser", "--browser", "--check") or equals:
             raise SetupFailed(f"up has no option {option}", UP_USAGE, code=2)
 
 

@@ -19,7 +19,7 @@ from kvmbench.setup.trouble import SetupFailed, hint_for
 
 STAMP = ".kvmbench-stamp.json"
 # What decides whether an installed environment is still the right one. The kernelspec is copied into it.
-INPUTS = ("pyproject.toml", "kvmbench/bench/kernelspec/kernel.json", "kvmbench/__init__.py")
+INPUTS = ("pyproject.toml", "kvmbench/bench/kernelspec/kernel.json")
 # These would send pip, or what it installs, elsewhere.
 _STRAY_VARIABLES = (
     "PIP_TARGET",

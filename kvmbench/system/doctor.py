@@ -211,9 +211,9 @@ def _kvm(who: Patient) -> Finding:
 def _mend_kvm(who: Patient, report: KvmReport) -> str:
     if report.cpu_flag is None:
         return "switch on VT-x or AMD-V in the firmware (of a virtual machine: nested virtualization)"
-    if not report.device_present:
+    if report.device == "missing":
         return f"{who.sudo}modprobe {'kvm_intel' if report.cpu_flag == 'vmx' else 'kvm_amd'}"
-    if not report.device_openable:
+    if report.device == "present":
         return f'{who.sudo}usermod -aG kvm "$USER", then log in again'
     return f"{who.sudo}dmesg | grep -i kvm"
 

@@ -33,8 +33,8 @@ class KvmReport:
     """The processor's architecture, as uname names it."""
     cpu_flag: str | None
     """`vmx` (Intel), `svm` (AMD), or None where the processor offers neither to this system."""
-    device_present: bool
-    device_openable: bool
+    device: Literal["missing", "present", "openable"]
+    """/dev/kvm; `present` where it is there and this user may not open it."""
     api_version: int | None
     runs_real_mode: bool
     """16-bit code added 2 and 2."""
@@ -55,11 +55,11 @@ class KvmReport:
         """The first thing that stands in the way, in words; `works` where nothing does."""
         if self.machine != "x86_64":
             return f"this course's guests are x86_64, and this machine is {self.machine}"
-        if not self.device_present:
+        if self.device == "missing":
             return f"there is no {DEVICE}" + (
                 "" if self.cpu_flag else ", and the processor shows no vmx or svm"
             )
-        if not self.device_openable:
+        if self.device == "present":
             return f"{DEVICE} is there, and you may not open it"
         if self.api_version != API_VERSION:
             return f"{DEVICE} answers API version {self.api_version}, not {API_VERSION}"
@@ -100,8 +100,7 @@ def report_from(out: str, *, machine: str, cpu_flag: str | None, in_time: bool =
     return KvmReport(
         machine=machine,
         cpu_flag=cpu_flag,
-        device_present="present" in words,
-        device_openable="open" in words,
+        device="openable" if "open" in words else "present" if "present" in words else "missing",
         api_version=int(api) if api.isascii() and api.isdigit() else None,
         runs_real_mode="real" in words,
         runs_long_mode="long" in words,

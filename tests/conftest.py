@@ -1,0 +1,1 @@
+"""What all tests share. The markers `bench`, `guest` and `browser` are declared in pyproject.toml."""
