@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from kvmbench.errors import CommandFailed
-from kvmbench.system import Machine, RealMachine
+from kvmbench.errors import CommandFailed, KvmbenchError, TimedOut
+from kvmbench.system import Completed, Machine, RealMachine
+
+OUT_OF_TIME = 124
+"""the exit code of timeout(1), and of `Machine.run` after its time"""
 
 
 def _never(machine: Machine) -> bool:
     return False
+
+
+def _nothing_yet(machine: Machine) -> bool:
+    return True
+
+
+def _unhindered(machine: Machine) -> KvmbenchError | None:
+    return None
+
+
+def _unexplained(ended: Completed) -> KvmbenchError | None:
+    return None
 
 
 @dataclass(frozen=True)
@@ -21,13 +36,23 @@ class Action:
     """
 
     says: str
+    """what it is for, one clause: `make the bridge br-int`"""
     today: tuple[str, ...]
+    """what is typed; one may span several rows where it holds a here-document"""
     old: tuple[str, ...] = ()
     """the tutorial's spelling; empty where it is the same as today's"""
     done: Callable[[Machine], bool] = _never
     """whether the bench is already so; then nothing is run"""
+    hindered: Callable[[Machine], KvmbenchError | None] = _unhindered
+    """why it cannot be done at all; then nothing is run"""
     undo: tuple[str, ...] = ()
     """lines that take a half-made change back, in order; their own failures are ignored"""
+    absent: Callable[[Machine], bool] = _nothing_yet
+    """whether nothing of it is there yet: only then is `undo` run, so that nothing of the student's goes"""
+    explain: Callable[[Completed], KvmbenchError | None] = _unexplained
+    """a better word for what a line said when it failed"""
+    awaits: str = ""
+    """what a line waits for, when it may run out of time"""
     timeout_s: float = 60.0
 
     def lines(self, *, old: bool = False) -> tuple[str, ...]:
@@ -47,14 +72,40 @@ def apply(action: Action, machine: Machine | None = None, *, old: bool = False) 
 
     Raises:
         CommandFailed: a line ended badly; what was made before it has been undone.
+        TimedOut: what the action waits for did not come.
+        KvmbenchError: it cannot be done, or it failed in a way that the action can explain.
     """
     machine = machine or RealMachine()
     if action.done(machine):
         return Done(action, ())
+    hindrance = action.hindered(machine)
+    if hindrance:
+        raise hindrance
+    undo = action.undo if action.undo and action.absent(machine) else ()
     for line in action.lines(old=old):
         ended = machine.run(line, timeout_s=action.timeout_s)
         if not ended.ok:
-            for back in action.undo:
+            for back in undo:
                 machine.run(back)
-            raise CommandFailed((line,), ended.code, ended.err or ended.out)
+            raise _error(action, line, ended)
     return Done(action, action.lines(old=old))
+
+
+def apply_all(
+    actions: Iterable[Action], machine: Machine | None = None, *, old: bool = False
+) -> tuple[Done, ...]:
+    """Make the changes in order; the first that fails ends it.
+
+    Raises:
+        KvmbenchError: as `apply`.
+    """
+    machine = machine or RealMachine()
+    return tuple([apply(action, machine, old=old) for action in actions])
+
+
+def _error(action: Action, line: str, ended: Completed) -> KvmbenchError:
+    if ended.code == OUT_OF_TIME and action.awaits:
+        return TimedOut(
+            action.awaits, action.timeout_s, "Look at its console, and at what the bench has to do."
+        )
+    return action.explain(ended) or CommandFailed((line,), ended.code, ended.err or ended.out)

@@ -1,0 +1,196 @@
+"""Guests: start one, wait for it, do something in it, end it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from ipaddress import IPv4Address, IPv4Interface
+from itertools import pairwise
+
+from kvmbench.act import addresses, seen
+from kvmbench.act.action import Action
+from kvmbench.errors import GuestError, KvmbenchError
+from kvmbench.qemu import launcher, options
+from kvmbench.qemu.options import GuestPlan, guest_name, link_name
+from kvmbench.system import Completed, Machine
+
+BOOT_TIMEOUT_S = 120.0
+"""for two guests at once under TCG on a busy machine"""
+END_TIMEOUT_S = 20.0
+_LAUNCHER = "qemu-kvm: "
+
+
+def start(plan: GuestPlan) -> Action:
+    """Start a guest. One of that name that runs already is left as it is, whatever its hardware.
+
+    Raises:
+        BadInput: something in the plan cannot be meant.
+    """
+    return Action(
+        says=f"start the guest {plan.name}",
+        today=(shlex.join(options.argv(plan)),),
+        old=(shlex.join(options.argv(plan, old=True)),) if len(plan.nics) < 2 else (),
+        done=lambda machine: seen.guest_runs(machine, plan.name),
+        undo=(f"rm -rf {launcher.place(plan.name)}",),
+        absent=lambda machine: not seen.guest_runs(machine, plan.name),
+        explain=_explain(plan),
+    )
+
+
+def ready(name: str) -> Action:
+    """Wait until a guest has booted and answers."""
+    guest_name(name)
+    asked = f"until {in_guest(name, 'true')} 2>/dev/null; do sleep 1; done"
+    return Action(
+        says=f"wait until {name} answers",
+        today=(f"timeout {BOOT_TIMEOUT_S:g} sh -c '{asked}'",),
+        awaits=f"an answer of guest {name}",
+        timeout_s=BOOT_TIMEOUT_S + 5,
+    )
+
+
+def in_guest(name: str, command: str) -> str:
+    """The line that runs a command in a guest, as root."""
+    return f"kvmbench exec --guest {name} -- {command}"
+
+
+def run(name: str, says: str, today: str, old: str = "") -> Action:
+    """Run a command in a guest."""
+    guest_name(name)
+    return Action(says=says, today=(in_guest(name, today),), old=(in_guest(name, old),) if old else ())
+
+
+def address(name: str, interface: str, link: str = "eth0") -> Action:
+    """Give a guest an address; one that has an address of that network already keeps it.
+
+    Raises:
+        BadInput: that is no address with a prefix length.
+    """
+    wanted = addresses.interface(interface)
+    guest_name(name)
+    link_name(link)
+    return Action(
+        says=f"give {name} the address {wanted}",
+        today=(
+            in_guest(name, f"ip address replace {wanted} dev {link}"),
+            in_guest(name, f"ip link set {link} up"),
+        ),
+        old=(in_guest(name, f"ifconfig {link} {wanted.ip} netmask {wanted.netmask} up"),),
+        done=lambda machine: any(held in wanted.network for held in _addresses(machine, name, link)),
+    )
+
+
+def gateway(name: str, router: str) -> Action:
+    """Tell a guest where packets for everybody else go."""
+    wanted = addresses.address(router)
+    guest_name(name)
+    return Action(
+        says=f"make {wanted} the gateway of {name}",
+        today=(in_guest(name, f"ip route replace default via {wanted}"),),
+        old=(in_guest(name, f"route add default gw {wanted}"),),
+        done=seen.holds(in_guest(name, f"ip route show default | grep -qw {wanted}")),
+    )
+
+
+def lease(name: str, link: str = "eth0") -> Action:
+    """Let a guest ask for an address by DHCP, and give up the one that it has.
+
+    udhcpc ends with the lease (-q), or fails (-n) after ten tries (-t), a second apart (-T).
+    """
+    guest_name(name)
+    link_name(link)
+    return Action(
+        says=f"let {name} ask for an address",
+        today=(
+            in_guest(name, f"ip -4 address flush dev {link}"),
+            in_guest(name, f"udhcpc -i {link} -n -q -t 10 -T 1"),
+        ),
+        old=(
+            in_guest(name, f"ifconfig {link} 0.0.0.0"),
+            in_guest(name, f"udhcpc -i {link} -n -q -t 10 -T 1"),
+        ),
+        awaits=f"a lease for {name}",
+    )
+
+
+def power_off(name: str) -> Action:
+    """Let a guest shut itself down, and wait until its QEMU is gone."""
+    guest_name(name)
+    return Action(
+        says=f"power {name} off",
+        today=(_ending(name, in_guest(name, "poweroff")),),
+        done=lambda machine: not seen.guest_runs(machine, name),
+        awaits=f"the end of guest {name}",
+        timeout_s=END_TIMEOUT_S,
+    )
+
+
+def end(name: str) -> Action:
+    """End a guest as pulling its plug does."""
+    guest_name(name)
+    return Action(
+        says=f"pull the plug of {name}",
+        today=(_ending(name, "kill $pid"),),
+        done=lambda machine: not seen.guest_runs(machine, name),
+        awaits=f"the end of guest {name}",
+        timeout_s=END_TIMEOUT_S,
+    )
+
+
+def pause(name: str) -> Action:
+    """Stop a guest's virtual processors: it stays in memory and does nothing."""
+    return _monitor(name, f"pause {name}", "stop")
+
+
+def resume(name: str) -> Action:
+    """Let a paused guest go on."""
+    return _monitor(name, f"let {name} go on", "cont")
+
+
+_QMP = """/usr/bin/python3 - {socket} <<'END'
+import socket, sys
+with socket.socket(socket.AF_UNIX) as monitor:
+    monitor.settimeout(10)
+    monitor.connect(sys.argv[1])
+    talk = monitor.makefile("rw")
+    talk.readline()                                   # QEMU's greeting
+    for command in ("qmp_capabilities", "{command}"):
+        talk.write('{{"execute": "%s"}}\\n' % command)
+        talk.flush()
+        while '"return"' not in talk.readline():      # events may come before the answer
+            pass
+END"""
+
+
+def _monitor(name: str, says: str, command: str) -> Action:
+    """A command over the guest's QMP socket (QEMU Machine Protocol specification)."""
+    guest_name(name)
+    return Action(says=says, today=(_QMP.format(socket=f"{launcher.place(name)}/qmp.sock", command=command),))
+
+
+def _ending(name: str, how: str) -> str:
+    """A line that ends a guest and itself ends when the guest's process is gone."""
+    return f"pid=$(cat {launcher.place(name)}/pid); {how}; tail -s 0.1 --pid=$pid -f /dev/null"
+
+
+def _addresses(machine: Machine, name: str, link: str) -> tuple[IPv4Address, ...]:
+    ended = machine.run(in_guest(name, f"ip -4 -o address show dev {link}"))
+    words = ended.out.split() if ended.ok else []
+    after = [word for before, word in pairwise(words) if before == "inet"]
+    return tuple(IPv4Interface(word).ip for word in after)
+
+
+def _explain(plan: GuestPlan) -> Callable[[Completed], KvmbenchError | None]:
+    def explain(ended: Completed) -> KvmbenchError | None:
+        said = [line for line in ended.err.splitlines() if line.strip()]
+        own = [line.removeprefix(_LAUNCHER) for line in said if line.startswith(_LAUNCHER)]
+        if len(own) == 2:
+            return GuestError(f"{plan.name} was not started: {own[0]}", own[1])
+        if any("network script" in line for line in said):
+            return GuestError(
+                f"{plan.name} was not started: {plan.script} failed: {said[0]}",
+                f"See where: sh -x {plan.script} {plan.nics[0].tap}",
+            )
+        return None
+
+    return explain
