@@ -11,6 +11,7 @@ from kvmbench.act.action import Action, apply
 from kvmbench.errors import BadInput
 from kvmbench.system import RecordedMachine
 
+MATCH = "-d 172.16.0.67 -p tcp --dport 22922"
 TUTORIAL = [
     (bridge.add("br-int"), "brctl addbr br-int"),
     (bridge.up("br-int"), "ifconfig br-int up"),
@@ -38,8 +39,7 @@ TUTORIAL = [
     ),
     (
         nat.destination("172.16.0.67", 22922, "10.1.1.1", 22),
-        "iptables -t nat -A PREROUTING -d 172.16.0.67 -p tcp --dport 22922 "
-        "-j DNAT --to-destination 10.1.1.1:22",
+        f"iptables -t nat -A PREROUTING {MATCH} -j DNAT --to-destination 10.1.1.1:22",
     ),
     (
         dnsmasq.start("br-int", "10.1.1.11", "10.1.1.100", "10.1.1.254"),
