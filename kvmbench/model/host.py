@@ -47,7 +47,7 @@ class FileSeen:
 
     path: str
     kind: str
-    """file, link or missing"""
+    """file, link, directory or missing"""
     executable: bool = False
     target: str | None = None
     """where a symbolic link leads"""

@@ -1,0 +1,128 @@
+"""The packet filter of one network namespace: one list of rules, whichever tool wrote them.
+
+Tried with nft 1.0.6 and iptables 1.8.9 (the nft variant):
+
+- nft lists every rule of both tools. In JSON it gives an iptables target nothing but its name
+  (`{"xt": {"type": "target", "name": "SNAT"}}`); in words it translates it (`snat to 172.16.0.67`).
+- iptables-save lists its own tables in full, and a whole table not at all once nft wrote a rule into it
+  that iptables has no words for.
+
+So nft says which rules there are; iptables-save, where it lists the same ones in a chain, what they mean.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from kvmbench.model import Rule
+from kvmbench.observe import iptables, nft
+from kvmbench.system import Completed, Machine
+
+_DEADLINE_S = 5.0
+_NOT_THERE = 127
+_LEGACY_TABLES = "/proc/thread-self/net/ip_tables_names"
+"""of the calling thread: it may have entered another namespace than its process"""
+_SYSCTLS = (
+    "net.ipv4.ip_forward",
+    "net.ipv4.conf.all.rp_filter",
+    "net.ipv4.conf.ens33.rp_filter",
+    "net.bridge.bridge-nf-call-iptables",
+)
+
+
+@dataclass(frozen=True)
+class PacketFilter:
+    """What was read of it, and what could not be."""
+
+    rules: tuple[Rule, ...] = ()
+    policies: dict[str, str] = field(default_factory=dict)
+    troubles: tuple[str, ...] = ()
+
+
+def packet_filter(machine: Machine) -> PacketFilter:
+    """Read the rules of the namespace that the calling thread is in."""
+    listed = machine.run(["nft", "-j", "list", "ruleset"], timeout_s=_DEADLINE_S)
+    if listed.ok:
+        seen = _with_words(machine, listed)
+    else:
+        seen = _without_nft(machine, _trouble("nft", listed))
+    return _with_legacy(machine, seen)
+
+
+def _with_words(machine: Machine, listed: Completed) -> PacketFilter:
+    """The rules that nft lists in JSON, with the words and the fields that JSON leaves out."""
+    try:
+        bare = nft.read(listed.out)
+        if not bare.rules:
+            return PacketFilter(policies=bare.policies)
+        printed = machine.run(["nft", "-a", "list", "ruleset"], timeout_s=_DEADLINE_S)
+        ruleset = nft.read(listed.out, nft.words_by_handle(printed.out))
+    except (ValueError, KeyError, TypeError) as error:
+        return PacketFilter(troubles=(f"what nft lists was not understood: {error!r}",))
+    saved = machine.run(["iptables-save", "-c"], timeout_s=_DEADLINE_S)
+    rules = merged(ruleset.rules, iptables.read(saved.out).rules if saved.ok else ())
+    return PacketFilter(rules, ruleset.policies)
+
+
+def merged(listed: Iterable[Rule], saved: Iterable[Rule]) -> tuple[Rule, ...]:
+    """The rules of nft's list; those that iptables-save prints too are told in its words."""
+    by_chain: dict[tuple[str, str, str], list[Rule]] = defaultdict(list)
+    for rule in saved:
+        by_chain[rule.family, rule.table, rule.chain].append(rule)
+    chains: dict[tuple[str, str, str], list[Rule]] = defaultdict(list)
+    for rule in listed:
+        chains[rule.family, rule.table, rule.chain].append(rule)
+    return tuple(
+        _told(rule, other)
+        for place, rules in chains.items()
+        for rule, other in _paired(rules, by_chain.get(place, []))
+    )
+
+
+def _paired(rules: list[Rule], others: list[Rule]) -> Iterable[tuple[Rule, Rule | None]]:
+    """A rule was added between the two looks, or the tools disagree: then nft alone is believed."""
+    if [rule.action for rule in rules] == [rule.action for rule in others]:
+        return zip(rules, others, strict=True)
+    return ((rule, None) for rule in rules)
+
+
+def _told(rule: Rule, other: Rule | None) -> Rule:
+    if other is None or "[unsupported" in other.text:
+        return rule
+    return replace(other, hook=rule.hook, packets=rule.packets, bytes=rule.bytes)
+
+
+def _without_nft(machine: Machine, trouble: str) -> PacketFilter:
+    saved = machine.run(["iptables-save", "-c"], timeout_s=_DEADLINE_S)
+    if not saved.ok:
+        return PacketFilter(troubles=(trouble, _trouble("iptables-save", saved)))
+    read = iptables.read(saved.out)
+    return PacketFilter(read.rules, read.policies, (f"{trouble}; only what iptables wrote was seen",))
+
+
+def _with_legacy(machine: Machine, seen: PacketFilter) -> PacketFilter:
+    """Add what the old iptables wrote: the kernel keeps its tables apart, and they are in force too."""
+    if not (machine.read(_LEGACY_TABLES) or "").strip():
+        return seen
+    saved = machine.run(["iptables-legacy-save", "-c"], timeout_s=_DEADLINE_S)
+    if not saved.ok:
+        return replace(seen, troubles=(*seen.troubles, _trouble("iptables-legacy-save", saved)))
+    read = iptables.read(saved.out)
+    policies = {**read.policies, **seen.policies}
+    policies.update({chain: "drop" for chain, policy in read.policies.items() if policy == "drop"})
+    return PacketFilter((*seen.rules, *read.rules), policies, seen.troubles)
+
+
+def _trouble(program: str, done: Completed) -> str:
+    if done.code == _NOT_THERE:
+        return f"packet filter rules: there is no program {program}"
+    said = (done.err or done.out).strip().splitlines()
+    return f"packet filter rules: {program} failed ({done.code}): {said[0] if said else 'it said nothing'}"
+
+
+def sysctls(machine: Machine) -> dict[str, str]:
+    """The switches that decide about forwarding; one that the kernel has not is left out."""
+    read = {name: machine.read("/proc/sys/" + name.replace(".", "/")) for name in _SYSCTLS}
+    return {name: text.strip() for name, text in read.items() if text is not None}
