@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +33,8 @@ class Setup:
     uid: int
     tell: Tell
     run: Run
+    power: Callable[[], apt.Power]
+    """What this user may do about packages; asked only when some are missing, for sudo takes its time."""
 
 
 def before_cli(argv: Sequence[str]) -> None:
@@ -130,7 +132,8 @@ def _is_foreign(clone: Path) -> bool:
 
 def _setup_of(clone: Path) -> Setup:
     places, tell = places_of(clone, os.environ), Progress()
-    return Setup(places, os.geteuid(), tell, LoggedRun(places.log, tell))
+    uid = os.geteuid()
+    return Setup(places, uid, tell, LoggedRun(places.log, tell), lambda: apt.power_of(uid=uid))
 
 
 def prepare(setup: Setup, *, extras: Sequence[str], wanted: Sequence[needs.Need]) -> Environment:
@@ -161,7 +164,7 @@ def _make_ready(setup: Setup, extras: Sequence[str], gaps: Sequence[needs.Need])
     packages = list(needs.packages_for(gaps, distribution=needs.distribution()))
     if chosen is not None:
         packages += _venv_packages(chosen)
-    _ensure_packages(packages, setup.uid, setup.run, setup.tell)
+    _ensure_packages(setup, packages)
     if ready is not None:
         return ready
     if chosen is not None:
@@ -199,18 +202,18 @@ def _packages_only(setup: Setup, wanted: Sequence[needs.Need]) -> None:
     gaps = needs.missing(wanted)
     if gaps:
         packages = needs.packages_for(gaps, distribution=needs.distribution())
-        _ensure_packages(packages, setup.uid, setup.run, setup.tell)
+        _ensure_packages(setup, packages)
 
 
-def _ensure_packages(packages: Sequence[str], uid: int, run: Run, tell: Tell) -> None:
+def _ensure_packages(setup: Setup, packages: Sequence[str]) -> None:
     if packages:
-        apt.ensure(packages, power=apt.power_of(uid=uid), uid=uid, run=run, tell=tell)
+        apt.ensure(packages, power=setup.power(), uid=setup.uid, run=setup.run, tell=setup.tell)
 
 
 def _open_tun(setup: Setup) -> None:
     """Open /dev/net/tun where this user cannot, and may change that."""
     if setup.uid == 0 or not os.access(DEVICES[0], os.R_OK | os.W_OK):
-        power = apt.power_of(uid=setup.uid)
+        power = setup.power()
         if setup.uid == 0 or power.prefix:
             open_tun(prefix=power.prefix or (), run=setup.run, tell=setup.tell)
 
@@ -283,7 +286,7 @@ def run_tests(python: Path, clone: Path, args: Sequence[str], *, uid: int, tell:
         if uid == 0:
             stack.enter_context(opened_to_all(tell))
         tell(f"tests: {' '.join(argv[1:])}")
-        with subprocess.Popen(argv, cwd=clone, env=tests_environ(python, os.environ)) as pytest:
+        with subprocess.Popen(argv, cwd=clone, env=environ_for_tests(python, os.environ)) as pytest:
             try:
                 code = pytest.wait()
             except KeyboardInterrupt:
@@ -295,7 +298,7 @@ def run_tests(python: Path, clone: Path, args: Sequence[str], *, uid: int, tell:
     return code if code >= 0 else 128 - code
 
 
-def tests_environ(python: Path, environ: Mapping[str, str]) -> dict[str, str]:
+def environ_for_tests(python: Path, environ: Mapping[str, str]) -> dict[str, str]:
     """The variables for the tests: the environment's programs first, the sbin directories last."""
     path = [str(python.parent), environ.get("PATH", os.defpath), *needs.SBIN]
     return {**environment.clean_environ(environ), "PATH": os.pathsep.join(path)}

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Protocol
 
+Tell = Callable[[str], None]
+
 HEARTBEAT_S = 10.0
 GRACE_S = 10.0
 
@@ -59,7 +61,7 @@ class LoggedRun:
     """Runs commands one by one; their output goes to a log file, and a sign of life to the screen."""
 
     log: Path
-    progress: Progress
+    tell: Tell
     heartbeat_s: float = HEARTBEAT_S
 
     def __call__(self, argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> Ran:
@@ -103,7 +105,7 @@ class LoggedRun:
                     log.flush()
                 if time.monotonic() - spoke_s >= self.heartbeat_s:
                     spoke_s = time.monotonic()
-                    self.progress("  … " + _sign_of_life("".join(kept)))
+                    self.tell("  … " + _sign_of_life("".join(kept)))
         process.wait()
         return "".join(kept)
 
@@ -129,6 +131,3 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait()
     except subprocess.TimeoutExpired:
         process.kill()
-
-
-Tell = Callable[[str], None]
