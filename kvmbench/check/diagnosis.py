@@ -130,8 +130,7 @@ def _answered(seen: Snapshot, sender: Stack, there: Reach, packet: Packet) -> St
         return _untranslated(seen, there, packet)
     back = walk(seen, there.owner, packet.source)
     if isinstance(back, Reach):
-        turned = replace(packet, source=packet.destination, destination=packet.source, port=0, answer=True)
-        return forward_drop(back, turned)
+        return forward_drop(back, _turned(packet))
     if there.owner.towards(packet.source) is None:
         return Stuck(
             f"{there.owner.says} gets it and knows no way back to {packet.source}",
@@ -140,10 +139,15 @@ def _answered(seen: Snapshot, sender: Stack, there: Reach, packet: Packet) -> St
     return Stuck(f"on the way back, {back.saw}", back.hint)
 
 
+def _turned(packet: Packet) -> Packet:
+    return replace(packet, source=packet.destination, destination=packet.source, port=0, answer=True)
+
+
 def _untranslated(seen: Snapshot, there: Reach, packet: Packet) -> Stuck | None:
     """The outside host knows its own network only, so others need source NAT."""
     room = seen.netns("")
     if room is None or packet.source in OUTSIDE.network:
         return None
     out = there.routers[-1][2] if there.routers else None
-    return source_trouble(room, replace(packet, out_link=out))
+    back = Reach(there.owner, tuple((router, left, came) for router, came, left in reversed(there.routers)))
+    return source_trouble(room, replace(packet, out_link=out)) or forward_drop(back, _turned(packet))

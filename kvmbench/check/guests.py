@@ -11,6 +11,7 @@ from kvmbench.check.seeing import (
     listed,
     need_guest,
     need_inside,
+    need_netns,
     need_running,
     same_path,
 )
@@ -220,13 +221,16 @@ def _nic_trouble(seen: Snapshot, guest: Guest, nic: Nic, bridge: str) -> Outcome
             f"the card {nic.mac} of {guest.name} has no tap behind it",
             "A card alone is a socket without a cable: -net tap (or -nic tap) is the other half.",
         )
-    tap = seen.link(nic.tap)
+    room = need_netns(seen, "")
+    if isinstance(room, Outcome):
+        return room
+    tap = room.link(nic.tap)
     if tap is None:
         return failed(
             f"{guest.name} wants the tap {nic.tap}, which is not on the bench",
             "Its tap is gone from under it: start the guest again, it makes a new one.",
         )
-    if tap.master is None and seen.link(bridge) is not None:
+    if tap.master is None and room.link(bridge) is not None:
         return failed(
             f"{nic.tap} of {guest.name} belongs to no bridge",
             f"/etc/qemu-ifup is what gives the tap its master: run it by hand with {nic.tap}, "

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from kvmbench.check.diagnosis import stuck_at
 from kvmbench.check.seeing import answer, place_says, place_short
+from kvmbench.check.stacks import owner_of, stack
+from kvmbench.check.way import target_address
 from kvmbench.model import Check, Outcome, Probe, ProbeResult, Snapshot, blocked, failed, passed
 
 
@@ -64,25 +66,37 @@ def refused(result: ProbeResult) -> bool:
 def must_not_reach(source: str, target: str, *, port: int = 0, points: int = 1) -> Check:
     """One place gets no answer from another: a ping, or with `port` a TCP connection.
 
-    It passes only when the question really was asked; one that could not be asked proves nothing.
+    It passes only when the question really was asked, and somebody was there to answer it.
     """
     probe = Probe.tcp(source, target, port) if port else Probe.ping(source, target)
 
     def judge(seen: Snapshot) -> Outcome:
         result = seen.probe(probe)
-        if result is None or result.ok is None:
-            said = answer(seen, probe)
-            why = said.saw if isinstance(said, Outcome) else "the question was not asked"
-            return blocked(
-                f"this proves nothing yet: {why}", "Silence counts only when both sides are there."
-            )
-        if result.ok:
+        if result is not None and result.ok:
             return failed(
                 f"{place_says(source)} reaches {_target_says(target, port)}, and should not",
                 "There is a way through: find the route, the forwarding or the rule that opens it.",
+            )
+        why = _proves_nothing(seen, probe)
+        if why:
+            return blocked(
+                f"this proves nothing yet: {why}", "Silence counts only when both sides are there."
             )
         return passed(f"{place_says(source)} asked {_target_says(target, port)} and got no answer")
 
     says = f"{place_says(source)} does not reach {_target_says(target, port)}"
     name = f"{place_short(source)}-cannot-reach-{_target_short(target, port)}"
     return Check(name, says, judge, points, (probe,))
+
+
+def _proves_nothing(seen: Snapshot, probe: Probe) -> str | None:
+    """Why a silence says nothing; None when it counts."""
+    said = answer(seen, probe)
+    if isinstance(said, Outcome):
+        return said.saw
+    sender, address = stack(seen, probe.source), target_address(seen, probe.target)
+    if sender is not None and not sender.addresses:
+        return f"{sender.says} has no address to ask from"
+    if address is None:
+        return f"{place_says(probe.target)} has no address"
+    return None if owner_of(seen, address) else f"nobody has the address {address}"

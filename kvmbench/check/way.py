@@ -9,7 +9,7 @@ from ipaddress import IPv4Address
 from typing import NamedTuple
 
 from kvmbench.check.guests import plug_trouble
-from kvmbench.check.seeing import Stuck, addresses_of, guest_named, ipv4
+from kvmbench.check.seeing import OUTSIDE_PLACE, Stuck, addresses_of, guest_named, ipv4
 from kvmbench.check.stacks import Stack, owner_of
 from kvmbench.model import Guest, Link, Route, Snapshot
 
@@ -63,6 +63,12 @@ def walk(seen: Snapshot, sender: Stack, address: IPv4Address) -> Stuck | Reach:
                 "A host passes on what is not for it only when told so: switch forwarding on, "
                 f"on {there.says} (sysctl(8)).",
             )
+        if there.place == OUTSIDE_PLACE and not there.owns(address):
+            return Stuck(
+                f"{here.says} sends it outside, by its route for {route.destination}",
+                f"No network of {here.says} holds {address}, so the default route takes it:"
+                " one of the two is wrong.",
+            )
         here = there
     return Stuck(
         "the routes lead round in a circle", "Two hosts send it to each other: read both routing tables."
@@ -80,6 +86,10 @@ def _leave(here: Stack, address: IPv4Address) -> Route | Stuck:
             f"{here.says} has no address of its own",
             f"Who has no address cannot be answered: give {here.says} one.",
         )
+    direct = next((link for link, held in here.addresses if address in held.network), None)
+    link = here.netns.link(direct) if here.netns and direct else None
+    if link is not None and not link.up:  # its routes went with it, and a wider one may take the packet
+        return _is_down(here, link)
     route = here.towards(address)
     if route is not None:
         return route
@@ -95,12 +105,16 @@ def _leave(here: Stack, address: IPv4Address) -> Route | Stuck:
     )
 
 
+def _is_down(host: Stack, link: Link) -> Stuck:
+    return Stuck(
+        f"{link.name} is down on {host.says}",
+        f"Set {link.name} up on {host.says}: a down link sends and hears nothing.",
+    )
+
+
 def _link_trouble(host: Stack, link: Link) -> Stuck | None:
     if not link.up:
-        return Stuck(
-            f"{link.name} is down on {host.says}",
-            f"Set {link.name} up on {host.says}: a down link sends and hears nothing.",
-        )
+        return _is_down(host, link)
     if not link.carrier and link.kind != "bridge":
         return Stuck(
             f"{link.name} on {host.says} has no carrier",
