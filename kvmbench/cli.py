@@ -68,8 +68,10 @@ def _there(name: str | None, *arguments: str) -> None:
     if here is None:
         from kvmbench.bench import enter
 
-        cwd = Path.cwd()
-        sys.exit(enter.run(_bench(name), [sys.executable, "-m", "kvmbench.cli", *arguments], cwd=str(cwd)))
+        there = _bench(name)
+        environment = enter.environment(there) | {"PYTHONPATH": str(Path(__file__).parent.parent)}
+        line = [sys.executable, "-m", "kvmbench.cli", *arguments]
+        sys.exit(enter.run(there, line, env=environment, cwd=str(Path.cwd())))
     if name not in (None, here):
         raise BadInput(
             f"this is bench {here!r}, and from a bench no other one can be reached",

@@ -140,11 +140,9 @@ def snapshot_text(seen: Snapshot) -> str:
             " ".join(str(a) for each in inside.addresses.values() for a in each) if inside else "silent"
         )
         nics = ", ".join(f"{nic.model} {nic.mac} on {nic.tap}" for nic in guest.nics)
-        print(
-            f"guest {guest.name}: {guest.status} ({guest.engine}), {guest.memory_mib} MiB, {guest.vcpus} vCPUs, "
-            f"{nics or 'no NIC'}, {addresses or 'no address'}",
-            file=out,
-        )
+        size = f"{guest.memory_mib} MiB, {guest.vcpus} vCPUs"
+        state = f"{guest.status} ({guest.engine}), {size}, {nics or 'no NIC'}, {addresses or 'no address'}"
+        print(f"guest {guest.name}: {state}", file=out)
     for server in seen.dhcp_servers:
         ranges = ", ".join(f"{first} to {last}" for first, last in server.ranges)
         print(f"dnsmasq on {', '.join(server.interfaces) or 'every interface'}: {ranges}", file=out)

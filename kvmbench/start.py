@@ -82,22 +82,23 @@ def passing_bench(name: str, workdir: Path) -> Iterator[lifecycle.Bench]:
             lifecycle.destroy(name)
 
 
-SELF_TEST: tuple[tuple[str, str], ...] = (
-    ("the outside host answers", "ping -c1 -W2 172.16.0.1 >/dev/null && curl -s -m5 http://172.16.0.1/"),
-    ("bridges, the old way", "brctl addbr br-test && ifconfig br-test up && brctl show | grep br-test"),
-    ("veth pairs and namespaces", "ip link add va type veth peer name vb && ip netns add room && "
-     "ip link set vb netns room && ip netns exec room ifconfig -a | grep vb:"),
-    ("forwarding can be switched", "sysctl -w net.ipv4.ip_forward=1"),
-    ("packet filter rules", "iptables -t nat -A POSTROUTING -o ens33 -j MASQUERADE && iptables -t nat -vnL | grep MASQ"),
-    ("packets can be watched", "timeout 5 tcpdump -c1 -i ens33 icmp 2>&1 & sleep 0.3; ping -c2 -i0.3 172.16.0.1 "
-     ">/dev/null; wait $! && echo seen"),
-    ("dnsmasq serves", "ip addr add 10.9.9.1/24 dev br-test && dnsmasq -i br-test -F 10.9.9.2,10.9.9.9 && "
-     "pidof dnsmasq >/dev/null && echo serving"),
-    ("a disk image", "qemu-img create -q -f qcow2 -o preallocation=metadata,size=1g /vms/test.img && echo made"),
-    ("a guest starts and answers", "/usr/libexec/qemu-kvm -name probe -m 256 -drive "
-     "file=/vms/cirros/cirros1.img,if=virtio,format=qcow2 -net none -display none -daemonize && "
-     "kvmbench exec --guest probe --timeout 60 -- hostname"),
-)  # fmt: skip
+SELF_TEST = {
+    "the outside host answers": "ping -c1 -W2 172.16.0.1 >/dev/null && curl -s -m5 http://172.16.0.1/",
+    "bridges, the old way": "brctl addbr br-test && ifconfig br-test up && brctl show | grep br-test",
+    "veth pairs and namespaces": """ip link add va type veth peer name vb && ip netns add room &&
+        ip link set vb netns room && ip netns exec room ifconfig -a | grep vb:""",
+    "forwarding can be switched": "sysctl -w net.ipv4.ip_forward=1",
+    "packet filter rules": """iptables -t nat -A POSTROUTING -o ens33 -j MASQUERADE &&
+        iptables -t nat -vnL | grep MASQ""",
+    "packets can be watched": """timeout 5 tcpdump -c1 -w /tmp/seen -i ens33 icmp 2>/dev/null & sleep 0.3
+        ping -c2 -i0.3 172.16.0.1 >/dev/null; wait $! && echo seen""",
+    "dnsmasq serves": """ip addr add 10.9.9.1/24 dev br-test &&
+        dnsmasq -i br-test -F 10.9.9.2,10.9.9.9 && pidof dnsmasq""",
+    "a disk image": "qemu-img create -q -f qcow2 -o preallocation=metadata,size=1g /vms/test.img && echo made",
+    "a guest starts and answers": """/usr/libexec/qemu-kvm -name probe -m 256 -net none -display none -daemonize \
+        -drive file=/vms/cirros/cirros1.img,if=virtio,format=qcow2 &&
+        kvmbench exec --guest probe --timeout 60 -- hostname""",
+}
 """what has to work on a bench, as a shell line each; what it prints is shown"""
 
 
@@ -113,7 +114,7 @@ def self_test(report: Callable[[str], None] = say) -> int:
     try:
         with passing_bench(f"selftest-{os.getpid()}", Path.cwd()) as bench:
             report(f"✓ a bench is made ({time.monotonic() - started:.2f} s)")
-            for title, line in SELF_TEST:
+            for title, line in SELF_TEST.items():
                 started = time.monotonic()
                 code, said = _captured(lambda line=line: enter.run(bench, ["sh", "-c", line]))  # type: ignore[misc]
                 took = f"{time.monotonic() - started:.2f} s"

@@ -6,7 +6,7 @@
                                └── init   process 1 of the bench: collects its dead, starts nothing
 
 The kernel ends whatever lives in a pid namespace when its process 1 ends, so killing the keeper ends all
-of it; when init ends, the keeper ends itself. Until the creator has said go, the keeper ends when the creator does.
+of it; when init ends, the keeper ends itself. Until the creator has said go, it ends with the creator.
 """
 
 from __future__ import annotations
@@ -28,7 +28,10 @@ UPLINK = "ens33"
 
 
 def main() -> NoReturn:
-    """Read the plan from standard input; answer on the pipe of argv[1], wait for go on that of argv[2]."""
+    """Read the plan from standard input; answer on the pipe of argv[1], wait for go on that of argv[2].
+
+    argv[3] is the bench's directory, so that `ps` tells whose keeper it is.
+    """
     status, go = int(sys.argv[1]), int(sys.argv[2])
     plan = json.loads(sys.stdin.buffer.read())
     os.chdir("/")

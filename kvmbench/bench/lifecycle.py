@@ -244,7 +244,7 @@ def _launch(plan: dict[str, Any], home: Path) -> Record:
     go_reading, go_writing = os.pipe()
     with open(home / "keeper.log", "wb") as log:
         launcher = subprocess.Popen(
-            [sys.executable, "-m", "kvmbench.bench.keeper", str(status_writing), str(go_reading)],
+            [*(sys.executable, "-m", "kvmbench.bench.keeper"), str(status_writing), str(go_reading), str(home)],
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,

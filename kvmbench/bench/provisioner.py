@@ -8,7 +8,9 @@ provisioning").
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+from pathlib import Path
 from typing import Any
 
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
@@ -24,13 +26,14 @@ class BenchProvisioner(LocalProvisioner):
     """
 
     _lifeline: tuple[int, int] | None = None
+    _meeting: Path | None = None
 
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
         manager: Any = self.parent
         environment = kwargs.get("env") or dict(os.environ)
         name = places.checked_name(environment.get("KVMBENCH_BENCH") or places.DEFAULT)
         home = places.benches_directory() / name
-        meeting = places.meeting_directory(home) / f"k-{self.kernel_id[:8]}"
+        self._meeting = meeting = places.meeting_directory(home) / f"k-{self.kernel_id[:8]}"
         manager.transport = "ipc"
         manager.ip = str(meeting / "s")
         manager.cache_ports = False
@@ -46,6 +49,8 @@ class BenchProvisioner(LocalProvisioner):
 
     async def cleanup(self, restart: bool = False) -> None:
         self._close_lifeline()
+        if not restart and self._meeting is not None:
+            shutil.rmtree(self._meeting, ignore_errors=True)  # destroying the bench may have been quicker
         await super().cleanup(restart=restart)
 
     def _close_lifeline(self) -> None:

@@ -6,10 +6,11 @@ import os
 import shlex
 import signal
 import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import IO, Protocol
 
 from kvmbench.errors import CommandFailed
 
@@ -57,32 +58,39 @@ def run(
     shown = (argv,) if isinstance(argv, str) else tuple(argv)
     environment = dict(os.environ if env is None else env)
     environment["PATH"] = _with_sbin(environment.get("PATH", ""))
-    try:
-        process = subprocess.Popen(
-            words,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=cwd,
-            env=environment,
-            start_new_session=True,  # an interrupt typed in the notebook must not reach a guest
-        )
-    except OSError as error:
-        return Completed(shown, 127, "", f"{shlex.quote(words[0])}: {error.strerror}\n")
-    try:
-        out, err = process.communicate(input.encode(), timeout=timeout_s)
-        code = process.returncode
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        out, err = process.communicate()
-        code, err = 124, err + f"ended after {timeout_s:g} s\n".encode()
-    return Completed(
-        shown, 128 - code if code < 0 else code, out.decode(errors="replace"), err.decode(errors="replace")
-    )
+    # Files, not pipes: a daemon that a command leaves behind would hold a pipe open for ever.
+    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        given.write(input.encode())
+        given.seek(0)
+        try:
+            process = subprocess.Popen(
+                words,
+                stdin=given,
+                stdout=out,
+                stderr=err,
+                cwd=cwd,
+                env=environment,
+                start_new_session=True,  # an interrupt typed in the notebook must not reach a guest
+            )
+        except OSError as error:
+            return Completed(shown, 127, "", f"{shlex.quote(words[0])}: {error.strerror}\n")
+        try:
+            code = process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            code = 124
+            err.write(f"ended after {timeout_s:g} s\n".encode())
+        return Completed(shown, 128 - code if code < 0 else code, _text(out), _text(err))
+
+
+def _text(stream: IO[bytes]) -> str:
+    stream.seek(0)
+    return stream.read().decode(errors="replace")
 
 
 def run_attached(argv: Sequence[str]) -> int:
-    """Run a program with the caller's own standard streams; its exit code, 127 when there is no such program."""
+    """Run a program with the caller's standard streams; its exit code, 127 when there is no such program."""
     try:
         code = subprocess.run(list(argv)).returncode
     except OSError as error:
@@ -132,7 +140,7 @@ class RealMachine:
 
 @dataclass
 class RecordedMachine:
-    """A machine that answers from what was written down; an unknown command is code 127. It keeps what was asked."""
+    """Answers from what was written down, and keeps what was asked; an unknown command is code 127."""
 
     answers: Mapping[str, Completed | str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
