@@ -1,3 +1,46 @@
-"""kvmbench: a bench for learning how virtual machines and their networks work on Linux."""
+"""kvmbench: a bench for learning how virtual machines and their networks work on Linux.
+
+In a notebook whose kernel runs on a bench:
+
+    look()              one look at the bench; changes nothing
+    check("bridge")     a step's outcome: what was seen, and one hint
+    picture("bridge")   the network drawn; what the step asks for and is missing is dashed
+    commands("bridge")  the lines of the reference solution
+    solve("bridge")     carry them out
+    catch_up("bridge")  bring the bench to where the step begins
+    outside("…")        a command on the outside host
+    guest("c1", "…")    a command in a guest
+    predict("…", …)     a question that the next look settles; recorded, never graded
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from kvmbench.errors import KvmbenchError
+
+if TYPE_CHECKING:
+    from kvmbench.lesson import catch_up, check, commands, guest, look, outside, picture, solve
+    from kvmbench.widgets import predict
 
 __version__ = "0.1.0"
+__all__ = [
+    "KvmbenchError",
+    "catch_up",
+    "check",
+    "commands",
+    "guest",
+    "look",
+    "outside",
+    "picture",
+    "predict",
+    "solve",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """The names above are fetched when they are first used, so that importing kvmbench stays quick."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module("kvmbench.widgets" if name == "predict" else "kvmbench.lesson"), name)
