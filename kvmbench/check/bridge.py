@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from kvmbench.check.outcomes import failed, passed
 from kvmbench.check.seeing import listed, need_link, need_netns
-from kvmbench.model import Check, Link, Outcome, Snapshot, failed, passed
+from kvmbench.model import Check, Link, Outcome, Snapshot
 
 WAITING = ("listening", "learning")
 

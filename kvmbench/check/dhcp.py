@@ -7,6 +7,7 @@ from ipaddress import IPv4Address
 from kvmbench.check.bridge import need_bridge_up
 from kvmbench.check.filters import Packet, dropped_by
 from kvmbench.check.guests import plug_trouble
+from kvmbench.check.outcomes import failed, passed
 from kvmbench.check.seeing import addresses_of, answer, ipv4, listed, need_inside, need_running, untaken
 from kvmbench.model import (
     Check,
@@ -19,8 +20,6 @@ from kvmbench.model import (
     Probe,
     ProbeResult,
     Snapshot,
-    failed,
-    passed,
 )
 
 ROUTER = 3

@@ -6,6 +6,7 @@ import posixpath
 from ipaddress import IPv4Address, IPv4Interface
 
 from kvmbench.check.bridge import need_bridge_up, port_trouble
+from kvmbench.check.outcomes import failed, passed
 from kvmbench.check.seeing import (
     addresses_of,
     listed,
@@ -15,7 +16,7 @@ from kvmbench.check.seeing import (
     need_running,
     same_path,
 )
-from kvmbench.model import Check, Drive, Guest, Nic, Outcome, Snapshot, failed, passed
+from kvmbench.model import Check, Drive, Guest, Nic, Outcome, Snapshot
 
 QEMU_MAC = "52:54:00:12:34:56"
 """what QEMU gives every first NIC whose MAC nobody chose"""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from kvmbench.model import Check, Outcome, Snapshot, blocked, failed, passed
+from kvmbench.check.outcomes import blocked, failed, passed
+from kvmbench.model import Check, Outcome, Snapshot
 
 
 def kvm_reported(*, points: int = 1) -> Check:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import posixpath
 
+from kvmbench.check.outcomes import failed, passed
 from kvmbench.check.seeing import need_image, same_path, untaken
-from kvmbench.model import Check, FileSeen, Image, Outcome, Snapshot, failed, passed
+from kvmbench.model import Check, FileSeen, Image, Outcome, Snapshot
 
 
 def file_link(path: str, target: str, *, points: int = 1) -> Check:

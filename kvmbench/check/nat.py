@@ -9,11 +9,12 @@ from ipaddress import IPv4Address, IPv4Network
 from kvmbench.check.diagnosis import conversation, watch
 from kvmbench.check.entry import entry_trouble, entry_uncounted
 from kvmbench.check.filters import Packet
+from kvmbench.check.outcomes import failed, passed
 from kvmbench.check.reach import refused
 from kvmbench.check.seeing import Stuck, addresses_of, answer, ipv4, need_running
 from kvmbench.check.stacks import UPLINK, Stack, stack
 from kvmbench.check.translation import source_trouble, uncounted, wrong_source
-from kvmbench.model import Check, Guest, Outcome, Probe, ProbeResult, Route, Snapshot, failed, passed
+from kvmbench.model import Check, Guest, Outcome, Probe, ProbeResult, Route, Snapshot
 
 ADDRESS = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.])")
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
+from kvmbench.check.outcomes import blocked, failed, passed
 from kvmbench.check.seeing import listed, need_link, need_netns, prefix, within
-from kvmbench.model import Check, Link, Netns, Outcome, Snapshot, blocked, failed, passed
+from kvmbench.model import Check, Link, Netns, Outcome, Snapshot
 
 KNOWN = ("REACHABLE", "STALE", "DELAY", "PROBE", "PERMANENT", "NOARP")
 """states of a neighbour whose hardware address is known (ip-neighbour(8))"""

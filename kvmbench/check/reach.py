@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from kvmbench.check.diagnosis import stuck_at
+from kvmbench.check.outcomes import blocked, failed, passed
 from kvmbench.check.seeing import answer, place_says, place_short
 from kvmbench.check.stacks import owner_of, stack
 from kvmbench.check.way import target_address
-from kvmbench.model import Check, Outcome, Probe, ProbeResult, Snapshot, blocked, failed, passed
+from kvmbench.model import Check, Outcome, Probe, ProbeResult, Snapshot
 
 
 def _target_says(target: str, port: int) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from kvmbench.check.outcomes import failed, passed
 from kvmbench.check.seeing import answer, need_guest, need_running
-from kvmbench.model import Check, Guest, Outcome, Probe, Snapshot, failed, passed
+from kvmbench.model import Check, Guest, Outcome, Probe, Snapshot
 
 VNC_BASE = 5900
 

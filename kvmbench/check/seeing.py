@@ -7,19 +7,8 @@ from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Interface
 from typing import NamedTuple
 
-from kvmbench.model import (
-    Guest,
-    Image,
-    Inside,
-    Link,
-    Netns,
-    Outcome,
-    Probe,
-    ProbeResult,
-    Snapshot,
-    blocked,
-    failed,
-)
+from kvmbench.check.outcomes import blocked, failed
+from kvmbench.model import Guest, Image, Inside, Link, Netns, Outcome, Probe, ProbeResult, Snapshot
 
 BENCH_PLACE = "bench"
 OUTSIDE_PLACE = "outside"
