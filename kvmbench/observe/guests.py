@@ -56,6 +56,12 @@ def guest(process: Process, answers: qmp.Answers | None, inside: Inside | None) 
     )
 
 
+def files(process: Process) -> tuple[str, ...]:
+    """The paths of the images that a guest was started with."""
+    placed = [_placed(drive, process).file for drive in cmdline.read(process.argv).drives]
+    return tuple(path for path in placed if path.startswith("/"))
+
+
 def _engine(process: Process, typed: cmdline.CommandLine) -> str:
     if process.open is None:
         return typed.engine

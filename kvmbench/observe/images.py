@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from functools import partial
 
-from kvmbench.model import Guest, Image
+from kvmbench.model import Image
 from kvmbench.observe.together import together
 from kvmbench.system import Completed, Machine
 
@@ -18,9 +18,8 @@ _ENDINGS = (".img", ".qcow2")
 _DEADLINE_S = 5.0
 
 
-def paths(asked: Sequence[str], guests: Sequence[Guest], machine: Machine) -> tuple[str, ...]:
+def paths(asked: Sequence[str], used: Sequence[str], machine: Machine) -> tuple[str, ...]:
     """The images to look at: those asked for, those that guests use, and those in the store."""
-    used = [drive.file for guest in guests for drive in guest.drives if drive.file.startswith("/")]
     stored = [
         f"{STORE}/{kind}/{name}"
         for kind in machine.listdir(STORE)

@@ -44,6 +44,11 @@ class Process:
     open: OpenFiles | None = None
     """None where they may not be read"""
 
+    @property
+    def program(self) -> str:
+        """The file name of what it executes."""
+        return self.executable.rpartition("/")[2]
+
 
 def processes(runs: Callable[[str], bool], proc: Path = PROC) -> tuple[Process, ...]:
     """The processes whose executable's file name this says yes to, oldest first.

@@ -1,0 +1,198 @@
+"""One look at the bench on which this process runs."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from kvmbench.errors import KvmbenchError
+from kvmbench.model import Guest, Netns, Probe, ProbeResult, Snapshot
+from kvmbench.observe import cmdline, guests, links, netfilter, qmp, routes, services
+from kvmbench.observe import files as paths_seen
+from kvmbench.observe import host as machine_under
+from kvmbench.observe import images as disks
+from kvmbench.observe.inside import agent, inside
+from kvmbench.observe.netfilter import PacketFilter
+from kvmbench.observe.probes import Places, ask_all
+from kvmbench.observe.processes import PROC, Process, processes
+from kvmbench.system import Machine, RealMachine, netlink
+
+BENCH_VARIABLE = "KVMBENCH_BENCH"
+"""names the bench in the environment of every process on it"""
+_AT_ONCE = 12
+
+T = TypeVar("T")
+D = TypeVar("D")
+
+
+@dataclass(frozen=True)
+class _Room:
+    """What was read of one network namespace, before the others are known."""
+
+    dump: netlink.Dump
+    filter: PacketFilter
+    sysctls: dict[str, str]
+
+
+@dataclass(frozen=True)
+class _Looking:
+    """What all parts of a look share."""
+
+    machine: Machine
+    pool: ThreadPoolExecutor
+    troubles: list[str] = field(default_factory=list)
+
+    def guard(self, what: str, work: Callable[[], T], otherwise: D) -> T | D:
+        """One odd thing must not hide all the others."""
+        try:
+            return work()
+        except KvmbenchError as error:
+            self.troubles.append(f"{what}: {error.what}")
+        except Exception as error:  # noqa: BLE001 (a look never fails as a whole: what is odd goes on record)
+            self.troubles.append(f"{what}: {type(error).__name__}: {error}")
+        return otherwise
+
+    def start(self, what: str, work: Callable[[], T], otherwise: D) -> Future[T | D]:
+        return self.pool.submit(self.guard, what, work, otherwise)
+
+
+def look(
+    *,
+    probes: Sequence[Probe] = (),
+    images: Sequence[str] = (),
+    files: Sequence[str] = (),
+    machine: Machine | None = None,
+) -> Snapshot:
+    """Look at the bench on which this process runs, and change nothing.
+
+    Args:
+        probes: questions to put on the wire; without them nothing is sent.
+        images: disk images to look at beside those that guests use and those in /vms.
+        files: paths to look at.
+        machine: what runs commands and reads files, when it is not this machine itself.
+
+    What could not be seen is told in the Snapshot's `troubles`; nothing is raised for it.
+    """
+    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="look") as pool:
+        looking = _Looking(machine or RealMachine(), pool)
+        return _look(looking, probes, images, files)
+
+
+def _look(
+    looking: _Looking, probes: Sequence[Probe], images: Sequence[str], files: Sequence[str]
+) -> Snapshot:
+    machine, taken_at = looking.machine, time.time()
+    running = looking.guard("processes", partial(processes, _is_of_interest), ())
+    qemus = guests.settled([process for process in running if guests.runs_qemu(process.program)])
+    dnsmasqs = [process for process in running if services.runs_dnsmasq(process.program)]
+    names = (netlink.OWN, *machine.listdir(netlink.NETNS_DIRECTORY))
+
+    rooms = {name: looking.start(_named(name), partial(_room, name, names, machine), None) for name in names}
+    asked = [looking.start(f"process {each.pid}", partial(_guest, each, looking), None) for each in qemus]
+    disk_paths = looking.guard("images", partial(disks.paths, images, _drives(qemus, looking), machine), ())
+    disks_seen = looking.start("images", partial(disks.images, disk_paths, machine), ())
+    servers = looking.start("dnsmasq", partial(services.servers, dnsmasqs, _inodes(names), machine), ())
+    facts = looking.start("the machine", partial(machine_under.host, machine), None)
+    seen = [looking.start(f"file {path}", partial(paths_seen.file, path), None) for path in files]
+
+    read = {name: room for name, future in rooms.items() if (room := future.result())}
+    found = tuple(guest for future in asked if (guest := future.result()))
+    return Snapshot(
+        bench=os.environ.get(BENCH_VARIABLE, ""),
+        taken_at=taken_at,
+        namespaces=_namespaces(read, looking),
+        guests=found,
+        images=disks_seen.result(),
+        files=tuple(file for future in seen if (file := future.result())),
+        dhcp_servers=servers.result(),
+        leases=looking.guard("leases", partial(services.leases, servers.result(), machine), ()),
+        host=facts.result(),
+        probes=_probed(probes, found, looking),
+        troubles=tuple(sorted(looking.troubles)),
+    )
+
+
+def _is_of_interest(program: str) -> bool:
+    return guests.runs_qemu(program) or services.runs_dnsmasq(program)
+
+
+def _named(name: str) -> str:
+    """A network namespace in words."""
+    return f"namespace {name}" if name else "the bench's own network"
+
+
+def _room(name: str, names: Sequence[str], machine: Machine) -> _Room:
+    def read() -> _Room:
+        # A program started here, and a file under /proc/sys/net, belong to the namespace of this thread.
+        return _Room(netlink.dump(names), netfilter.packet_filter(machine), netfilter.sysctls(machine))
+
+    return netlink.in_namespace(name, read)
+
+
+def _namespaces(rooms: Mapping[str, _Room], looking: _Looking) -> tuple[Netns, ...]:
+    dumps = {name: room.dump for name, room in rooms.items()}
+    found: list[Netns] = []
+    for name, room in rooms.items():
+        looking.troubles.extend(f"{_named(name)}: {trouble}" for trouble in room.filter.troubles)
+        netns = looking.guard(_named(name), partial(_netns, name, room, dumps), None)
+        if netns is not None:
+            found.append(netns)
+    return tuple(found)
+
+
+def _netns(name: str, room: _Room, dumps: Mapping[str, netlink.Dump]) -> Netns:
+    return Netns(
+        name=name,
+        links=links.links(name, dumps),
+        routes=routes.routes(room.dump),
+        neighbours=routes.neighbours(room.dump),
+        fdb=links.forwarding(room.dump),
+        rules=room.filter.rules,
+        policies=room.filter.policies,
+        sysctls=room.sysctls,
+    )
+
+
+def _guest(process: Process, looking: _Looking) -> Guest | None:
+    """A guest as it is now; None when it ended while it was being asked."""
+    typed = cmdline.read(process.argv)
+    answers = qmp.ask(typed.qmp) if typed.qmp else None
+    if answers is None and not (PROC / str(process.pid)).exists():
+        return None
+    if answers is None and typed.qmp:
+        looking.troubles.append(f"guest {typed.name}: QEMU does not answer on {typed.qmp}")
+    stands_still = answers is not None and qmp.status(answers) != "running"
+    said = None if stands_still or typed.agent is None else inside(typed.agent, agent())
+    return guests.guest(process, answers, said)
+
+
+def _drives(qemus: Sequence[Process], looking: _Looking) -> list[str]:
+    """The images that guests were started with: they can be looked at while QEMU is being asked."""
+    return [
+        file
+        for process in qemus
+        for file in looking.guard(f"process {process.pid}", partial(guests.files, process), ())
+    ]
+
+
+def _inodes(names: Sequence[str]) -> dict[int, str]:
+    """The namespaces' names by their inodes, as /proc/PID/ns/net tells them; the bench's own wins."""
+    paths = [(Path(netlink.NETNS_DIRECTORY, name), name) for name in names if name]
+    everywhere = [*paths, (PROC / "self/ns/net", netlink.OWN)]
+    return {path.stat().st_ino: name for path, name in everywhere if path.exists()}
+
+
+def _probed(probes: Sequence[Probe], found: tuple[Guest, ...], looking: _Looking) -> tuple[ProbeResult, ...]:
+    if not probes:
+        return ()
+    from kvmbench.bench import outside
+
+    places = Places(looking.machine, found, agent(), outside.run)
+    unanswered = tuple(ProbeResult(probe, None, why="the questions could not be put") for probe in probes)
+    return looking.guard("probes", partial(ask_all, probes, places), unanswered)
