@@ -136,7 +136,7 @@ def solve(*steps: str) -> Lines:
 
 
 def catch_up(step: str) -> Lines:
-    """Bring the bench to where a step begins: all steps before it are solved; shows the lines that were run."""
+    """Bring the bench to where a step begins, all before it solved; shows the lines that were run."""
     _here()
     return Lines(tuple(line for done in course.catch_up(step) for line in done.ran))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -87,15 +87,21 @@ def steps_json(steps: Sequence[Step]) -> str:
     )
 
 
-def findings_table(findings: Iterable[Finding]) -> str:
-    table = _table("", "what", "seen", "how to mend it")
+def findings_table(findings: Sequence[Finding]) -> str:
+    """What was found, and below it each gap with the line that mends it, whole, to be copied."""
+    table = _table("", "what", "seen")
     for finding in findings:
         mark = "✓" if finding.ok else "–" if finding.severity == "optional" else "✗"
-        table.add_row(mark, Text(finding.name), Text(finding.saw), Text("" if finding.ok else finding.mend))
-    return _printed(table)
+        table.add_row(mark, Text(finding.name), Text(finding.saw))
+    mends = [
+        f"\n{finding.name} ({finding.severity}):\n    {finding.mend}"
+        for finding in findings
+        if not finding.ok
+    ]
+    return _printed(table) + "".join(f"\n{mend}" for mend in mends)
 
 
-def findings_json(findings: Iterable[Finding]) -> str:
+def findings_json(findings: Sequence[Finding]) -> str:
     return json.dumps([asdict(finding) for finding in findings], indent=2, ensure_ascii=False)
 
 

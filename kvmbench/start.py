@@ -25,8 +25,7 @@ def stock_up(*, imported: Path | None = None, rebuild: bool = False) -> stock.St
     Raises:
         ImageBuildFailed: a package could not be had, or the image could not be put together.
     """
-    from kvmbench.qemu import guestimage
-    from kvmbench.qemu.launcher import SCRIPT
+    from kvmbench.qemu import guestimage, launcher
     from kvmbench.system.kvm import engine, probe_kvm
 
     if imported is not None:
@@ -48,7 +47,7 @@ def stock_up(*, imported: Path | None = None, rebuild: bool = False) -> stock.St
     found = stock.Stock(
         image=image,
         image_size_bytes=int(info["virtual-size"]),
-        launcher=SCRIPT,
+        launcher=launcher.source(),
         key=guestimage.guest_key(),
         engine=json.dumps(facts),
     )
@@ -90,13 +89,13 @@ SELF_TEST = {
     "forwarding can be switched": "sysctl -w net.ipv4.ip_forward=1",
     "packet filter rules": """iptables -t nat -A POSTROUTING -o ens33 -j MASQUERADE &&
         iptables -t nat -vnL | grep MASQ""",
-    "packets can be watched": """timeout 5 tcpdump -c1 -w /tmp/seen -i ens33 icmp 2>/dev/null & sleep 0.3
-        ping -c2 -i0.3 172.16.0.1 >/dev/null; wait $! && echo seen""",
+    "packets can be watched": """timeout 5 tcpdump -c1 -w /tmp/seen -i ens33 icmp 2>/dev/null &
+        sleep 0.3; ping -c2 -i0.3 172.16.0.1 >/dev/null; wait $! && echo seen""",
     "dnsmasq serves": """ip addr add 10.9.9.1/24 dev br-test &&
         dnsmasq -i br-test -F 10.9.9.2,10.9.9.9 && pidof dnsmasq""",
-    "a disk image": "qemu-img create -q -f qcow2 -o preallocation=metadata,size=1g /vms/test.img && echo made",
-    "a guest starts and answers": """/usr/libexec/qemu-kvm -name probe -m 256 -net none -display none -daemonize \
-        -drive file=/vms/cirros/cirros1.img,if=virtio,format=qcow2 &&
+    "a disk image": "qemu-img create -f qcow2 -o preallocation=metadata,size=1g /vms/test.img",
+    "a guest starts and answers": """/usr/libexec/qemu-kvm -name probe -m 256 -net none -display none \
+        -daemonize -drive file=/vms/cirros/cirros1.img,if=virtio,format=qcow2 &&
         kvmbench exec --guest probe --timeout 60 -- hostname""",
 }
 """what has to work on a bench, as a shell line each; what it prints is shown"""
@@ -133,7 +132,7 @@ def self_test(report: Callable[[str], None] = say) -> int:
 
 
 def _captured(work: Callable[[], int]) -> tuple[int, str]:
-    """Run work that never comes back out of a bench in a process of its own; its exit code and what it printed."""
+    """Run work that stays on a bench in a process of its own; its exit code and what it printed."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
