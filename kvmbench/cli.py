@@ -192,7 +192,7 @@ def shell(name: BenchOption = None) -> None:
 
     if places.on_bench():
         raise BadInput("this is a shell on a bench already", "Type the command itself.")
-    sys.exit(enter.run(_bench(name), ["/bin/bash", "-l"], cwd=str(Path.cwd())))
+    sys.exit(enter.run(_bench(name), ["/bin/bash"], cwd=str(Path.cwd())))
 
 
 @app.command()

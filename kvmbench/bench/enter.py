@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import select
 import signal
-import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from types import FrameType
@@ -29,7 +28,7 @@ def environment(bench: Bench, given: Mapping[str, str] | None = None) -> dict[st
         name: value for name, value in given.items() if name in _PASSED or name.startswith(_PASSED_PREFIXES)
     }
     return kept | {
-        "PATH": f"{PATH}:{os.path.dirname(sys.executable)}",
+        "PATH": PATH,
         "HOME": "/root",
         "USER": "root",
         "LOGNAME": "root",

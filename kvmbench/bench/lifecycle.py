@@ -126,11 +126,14 @@ def destroy(name: str) -> None:
         NoSuchBench: there is none of that name.
     """
     home = places.benches_directory() / places.checked_name(name)
-    with _locked(name):
-        if not home.exists():
-            raise NoSuchBench(f"there is no bench {name!r}", "See which there are: kvmbench bench list")
-        _end(_read_record(home))
-        _remove(home)
+    with _locked(name) as lock:
+        try:
+            if not home.exists():
+                raise NoSuchBench(f"there is no bench {name!r}", "See which there are: kvmbench bench list")
+            _end(_read_record(home))
+            _remove(home)
+        finally:
+            lock.unlink()
 
 
 def reset(name: str, stock: Stock, *, workdir: Path | None = None, mounts: Sequence[Path] = ()) -> Bench:
@@ -244,7 +247,12 @@ def _launch(plan: dict[str, Any], home: Path) -> Record:
     go_reading, go_writing = os.pipe()
     with open(home / "keeper.log", "wb") as log:
         launcher = subprocess.Popen(
-            [*(sys.executable, "-m", "kvmbench.bench.keeper"), str(status_writing), str(go_reading), str(home)],
+            [
+                *(sys.executable, "-m", "kvmbench.bench.keeper"),
+                str(status_writing),
+                str(go_reading),
+                str(home),
+            ],
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
@@ -387,17 +395,25 @@ def _remove(home: Path) -> None:
 
 
 @contextmanager
-def _locked(name: str) -> Iterator[None]:
-    """One at a time makes or ends a bench of this name; the kernel lets go of the lock with the process."""
-    directory = places.benches_directory()
+def _locked(name: str) -> Iterator[Path]:
+    """One at a time makes or ends a bench of this name; the kernel lets go of the lock with the process.
+
+    Its holder may remove the lock's file: whoever waited for it finds that the file is no longer the one
+    of that name, and takes a new one.
+    """
+    path = places.benches_directory() / f".{places.checked_name(name)}.lock"
     try:
-        directory.mkdir(parents=True, exist_ok=True)
-        with open(directory / f".{places.checked_name(name)}.lock", "w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+        path.parent.mkdir(parents=True, exist_ok=True)
+        while True:
+            with path.open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                with suppress(FileNotFoundError):
+                    if os.path.samestat(os.fstat(lock.fileno()), path.stat()):
+                        yield path
+                        return
     except OSError as error:
         raise BenchCreationFailed(
-            f"kvmbench cannot keep its files in {directory}: {error.strerror}",
+            f"kvmbench cannot keep its files in {path.parent}: {error.strerror}",
             "Make room or set KVMBENCH_HOME to another directory, then type it again.",
         ) from error
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -182,6 +183,8 @@ def _overlays(make: _Maker, layout: Layout) -> None:
             make.own(directory)
         if place == "/etc" and fresh:
             _etc(_Maker(upper, make.owner), layout)
+        if place == "/usr/local/bin":
+            _Maker(upper, make.owner).file("kvmbench", _kvmbench_script(), 0o755)
         for source, target in layout.files:
             if os.path.dirname(target) == place and fresh:
                 shutil.copy(source, upper / os.path.basename(target))
@@ -197,6 +200,12 @@ def _overlays(make: _Maker, layout: Layout) -> None:
         for path in HIDDEN:
             if fresh and os.path.dirname(path) == place:
                 (make.root / path.strip("/")).unlink(missing_ok=True)
+
+
+def _kvmbench_script() -> str:
+    """`kvmbench` on the bench is the very program that made the bench."""
+    package = Path(__file__).resolve().parents[2]
+    return f'#!/bin/sh\nPYTHONPATH={package} exec {sys.executable} -m kvmbench.cli "$@"\n'
 
 
 def _etc(make: _Maker, layout: Layout) -> None:
