@@ -78,39 +78,42 @@ def veth_pair(a: str, b: str, *, netns_b: str = "", points: int = 1) -> Check:
     """Two interfaces are the two ends of one cable, the second one in its namespace."""
 
     def judge(seen: Snapshot) -> Outcome:
-        for name, netns in ((a, ""), (b, netns_b)):
-            link = need_link(seen, name, netns)
-            if isinstance(link, Outcome):
-                return link
-            if link.kind != "veth":
-                return failed(
-                    f"{name} is a {link.kind or 'plain device'}, no veth",
-                    "A cable has two ends, made together as type veth: "
-                    f"delete {name} and begin with the pair (veth(4)).",
-                )
-        return _joined(seen, a, b, netns_b)
+        here = _need_veth(seen, a, "")
+        if isinstance(here, Outcome):
+            return here
+        there = _need_veth(seen, b, netns_b)
+        if isinstance(there, Outcome):
+            return there
+        return _joined(here, b, netns_b)
 
     says = f"{a} and {b}{within(netns_b)} are the two ends of one veth pair"
     return Check(f"{a}-{b}-pair", says, judge, points)
 
 
-def _joined(seen: Snapshot, a: str, b: str, netns_b: str) -> Outcome:
-    here, there = need_link(seen, a), need_link(seen, b, netns_b)
-    if isinstance(here, Outcome):
-        return here
-    if isinstance(there, Outcome):
-        return there
+def _need_veth(seen: Snapshot, name: str, netns: str) -> Link | Outcome:
+    link = need_link(seen, name, netns)
+    if isinstance(link, Outcome) or link.kind == "veth":
+        return link
+    return failed(
+        f"{name} is a {link.kind or 'plain device'}, no veth",
+        f"A cable has two ends, made together as type veth: delete {name} and begin with the pair (veth(4)).",
+    )
+
+
+def _joined(here: Link, b: str, netns_b: str) -> Outcome:
+    """Whether the other end of a veth is the right one."""
     if here.peer is None:
         return failed(
-            f"the other end of {a} is in a namespace without a name",
+            f"the other end of {here.name} is in a namespace without a name",
             "That end is out of reach: delete this one (both go together), and make the pair anew.",
         )
     if here.peer != b or (here.peer_netns or "") != netns_b:
         return failed(
-            f"the other end of {a} is {here.peer}{within(here.peer_netns or '')}, not {b}{within(netns_b)}",
-            f"{a} and {b} are ends of two different cables: `ip -d link` names each one's peer.",
+            f"the other end of {here.name} is {here.peer}{within(here.peer_netns or '')}, "
+            f"not {b}{within(netns_b)}",
+            f"{here.name} and {b} are ends of two different cables: `ip -d link` names each one's peer.",
         )
-    return passed(f"{a} and {b}{within(netns_b)} are one veth pair")
+    return passed(f"{here.name} and {b}{within(netns_b)} are one veth pair")
 
 
 def has_address(link: str, interface: str | IPv4Interface, *, netns: str = "", points: int = 1) -> Check:

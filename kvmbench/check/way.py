@@ -140,11 +140,14 @@ def _in(seen: Snapshot, host: Stack, name: str) -> Stuck | None:
     if trouble or link.master is None:
         return trouble
     master = host.netns.link(link.master)
-    if master is None or master.up:
-        return None
+    if master is not None and not master.up:
+        return Stuck(
+            f"{link.name} is on {master.name}, which is down",
+            f"A bridge that is down passes nothing: set {master.name} up.",
+        )
     return Stuck(
-        f"{link.name} is on {master.name}, which is down",
-        f"A bridge that is down passes nothing: set {master.name} up.",
+        f"{host.says} has its address on {link.name}, which is a port of {link.master}",
+        f"A port hands everything over to its bridge: the address belongs on {link.master} itself.",
     )
 
 

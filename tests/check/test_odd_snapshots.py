@@ -10,11 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kvmbench.model import Check, Netns, Outcome, Snapshot
-from tests.check import guest_tables, network_tables, wire_tables
+from tests.check import dhcp_tables, guest_tables, machine_tables, nat_tables, network_tables, reach_tables
 from tests.check.benches import solved
 from tests.check.oddities import guest, netns, results, snapshots
 
-TABLES = (*network_tables.TABLES, *guest_tables.TABLES, *wire_tables.TABLES)
+ROOMS = (network_tables, machine_tables, guest_tables, reach_tables, nat_tables, dhcp_tables)
+TABLES = [table for room in ROOMS for table in room.TABLES]
 CHECKS = [table.check for table in TABLES]
 PROBES = sorted({probe for check in CHECKS for probe in check.probes}, key=str)
 EMPTY = Snapshot(bench="default", taken_at=0, namespaces=())
