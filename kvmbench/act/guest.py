@@ -50,8 +50,13 @@ def ready(name: str) -> Action:
 
 
 def in_guest(name: str, command: str) -> str:
-    """The line that runs a command in a guest, as root."""
-    return f"kvmbench exec --guest {name} -- {command}"
+    """The line that runs a command in a guest, as root.
+
+    >>> in_guest("c1", "uname -r"), in_guest("c1", "ls | wc -l")
+    ('kvmbench exec --guest c1 -- uname -r', "kvmbench exec --guest c1 -- 'ls | wc -l'")
+    """
+    for_its_shell = any(sign in command for sign in ";&|<>$`*()")
+    return f"kvmbench exec --guest {name} -- {shlex.quote(command) if for_its_shell else command}"
 
 
 def run(name: str, says: str, today: str, old: str = "") -> Action:
@@ -88,7 +93,7 @@ def gateway(name: str, router: str) -> Action:
         says=f"make {wanted} the gateway of {name}",
         today=(in_guest(name, f"ip route replace default via {wanted}"),),
         old=(in_guest(name, f"route add default gw {wanted}"),),
-        done=seen.holds(in_guest(name, f"ip route show default | grep -qw {wanted}")),
+        done=seen.holds(in_guest(name, f"ip route show default | grep -w {wanted}")),
     )
 
 

@@ -1,1 +1,24 @@
 """The course: steps in order, each with goal, checks, hints, solution and usual mistakes."""
+
+from kvmbench.course.catalogue import files, images, step, steps, wanted
+from kvmbench.course.run import Result, catch_up, check, judge, solve
+from kvmbench.course.script import script
+from kvmbench.course.step import Mistake, Part, Rotted, Step
+
+__all__ = [
+    "Mistake",
+    "Part",
+    "Result",
+    "Rotted",
+    "Step",
+    "catch_up",
+    "check",
+    "files",
+    "images",
+    "judge",
+    "script",
+    "solve",
+    "step",
+    "steps",
+    "wanted",
+]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from kvmbench.act.action import Action
-from kvmbench.model import Check
+from kvmbench.model import Check, Probe
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,33 @@ class Mistake:
     """name of the check that fails"""
     hint: str
     """a fragment of the hint that this mistake, and no other, earns"""
+    mend: tuple[Action, ...] = ()
+    """takes back what the step's solution does not put right by itself; applied before that"""
+    also: tuple[str, ...] = ()
+    """other checks of this step that notice it too"""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A thing that a step asks for, as the picture shows it: dashed as long as it is not there."""
+
+    kind: str
+    """bridge, tap, veth, link, port, netns, guest, dnsmasq, snat, masquerade, dnat or forwarding"""
+    name: str = ""
+    """its name; of dnsmasq the interface it serves, of a translation what it matches, as `address[:port]`"""
+    attached_to: str = ""
+    """the bridge of a tap, the tap of a guest, the other end of a veth pair as `NAME@NETNS`, or what a
+    translation translates to"""
+    netns: str = ""
+    address: str = ""
+
+
+class Rotted(NamedTuple):
+    """A line of the tutorial that cannot be typed as it stands."""
+
+    printed: str
+    today: str
+    """what changed, and how it is typed today"""
 
 
 @dataclass(frozen=True)
@@ -33,10 +61,22 @@ class Step:
     """one imperative sentence"""
     solution: tuple[Action, ...]
     checks: tuple[Check, ...]
+    needs: tuple[str, ...] = ()
+    """slugs of the steps whose results this one builds upon, itself and through them"""
+    files: tuple[str, ...] = ()
+    """paths that its checks look at"""
+    images: tuple[str, ...] = ()
+    """disk images that its checks look at"""
+    parts: tuple[Part, ...] = ()
+    """what it adds to the picture"""
     mistakes: tuple[Mistake, ...] = ()
-    rotted: tuple[tuple[str, str], ...] = ()
-    """the tutorial's line as printed → what changed and how it is typed today"""
+    rotted: tuple[Rotted, ...] = ()
 
     @property
     def points(self) -> int:
         return sum(check.points for check in self.checks)
+
+    @property
+    def probes(self) -> tuple[Probe, ...]:
+        """The questions that its checks want asked on the wire, each once."""
+        return tuple(dict.fromkeys(probe for check in self.checks for probe in check.probes))

@@ -1,0 +1,79 @@
+"""Finding steps by their slugs, and what they build upon."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+
+from kvmbench.course.step import Part, Step
+from kvmbench.course.steps import STEPS
+from kvmbench.errors import NoSuchStep
+
+ALL = "all"
+
+
+def steps() -> tuple[Step, ...]:
+    """The course in order."""
+    return STEPS
+
+
+def step(slug: str) -> Step:
+    """A step by its slug.
+
+    Raises:
+        NoSuchStep: the course has none of that name.
+    """
+    found = next((each for each in STEPS if each.slug == slug), None)
+    if found is None:
+        near = get_close_matches(slug, [each.slug for each in STEPS], n=3, cutoff=0.4)
+        raise NoSuchStep(
+            f"the course has no step {slug!r}",
+            f"Did you mean {' or '.join(near)}?"
+            if near
+            else f"The steps are {', '.join(s.slug for s in STEPS)}.",
+        )
+    return found
+
+
+def chosen(slugs: Sequence[str] | str) -> tuple[Step, ...]:
+    """The steps named, in the course's order; `all` (or none) for all of them.
+
+    Raises:
+        NoSuchStep: the course has none of that name.
+    """
+    names = [slugs] if isinstance(slugs, str) else list(slugs)
+    if not names or ALL in names:
+        return STEPS
+    wanted = {step(name).slug for name in names}
+    return tuple(each for each in STEPS if each.slug in wanted)
+
+
+def with_needs(wanted: Iterable[Step]) -> tuple[Step, ...]:
+    """The steps and all that they build upon, in the course's order."""
+    slugs: set[str] = set()
+    waiting = list(wanted)
+    while waiting:
+        each = waiting.pop()
+        if each.slug not in slugs:
+            slugs.add(each.slug)
+            waiting += [step(need) for need in each.needs]
+    return tuple(each for each in STEPS if each.slug in slugs)
+
+
+def files(slugs: Sequence[str] | str = ALL) -> tuple[str, ...]:
+    """The paths that checks of these steps look at."""
+    return tuple(dict.fromkeys(path for each in chosen(slugs) for path in each.files))
+
+
+def images(slugs: Sequence[str] | str = ALL) -> tuple[str, ...]:
+    """The disk images that checks of these steps look at."""
+    return tuple(dict.fromkeys(path for each in chosen(slugs) for path in each.images))
+
+
+def wanted(slug: str) -> tuple[Part, ...]:
+    """What a step, and those that it builds upon, add to the picture.
+
+    Raises:
+        NoSuchStep: the course has none of that name.
+    """
+    return tuple(part for each in with_needs([step(slug)]) for part in each.parts)

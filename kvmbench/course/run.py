@@ -1,0 +1,97 @@
+"""Solving steps, and checking them with one look."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from kvmbench.act.action import Done, apply
+from kvmbench.course.catalogue import chosen, files, images, step, with_needs
+from kvmbench.course.step import Step
+from kvmbench.model import Snapshot, Verdict
+from kvmbench.system import Machine
+
+Report = Callable[[str], object]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one check of one step found."""
+
+    step: str
+    check: str
+    verdict: Verdict
+    saw: str
+    hint: str
+    points: int
+    earned: int
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def solve(
+    slugs: Sequence[str] | str, machine: Machine | None = None, *, report: Report = str, old: bool = False
+) -> tuple[Done, ...]:
+    """Carry out the reference solutions of steps and of all that they build upon; what is so already stays.
+
+    Raises:
+        NoSuchStep: the course has none of that name.
+        KvmbenchError: an action failed; those before it have been made.
+    """
+    return _carry_out(with_needs(chosen(slugs)), machine, report, old)
+
+
+def catch_up(slug: str, machine: Machine | None = None, *, report: Report = str) -> tuple[Done, ...]:
+    """Bring the bench to where a step begins: all that it builds upon is solved, itself not.
+
+    Raises:
+        NoSuchStep: the course has none of that name.
+        KvmbenchError: an action failed; those before it have been made.
+    """
+    before = with_needs(step(need) for need in step(slug).needs)
+    return _carry_out(before, machine, report, old=False)
+
+
+def _carry_out(
+    wanted: Iterable[Step], machine: Machine | None, report: Report, old: bool
+) -> tuple[Done, ...]:
+    finished: list[Done] = []
+    for each in wanted:
+        report(f"{each.slug}: {each.title}")
+        for action in each.solution:
+            done = apply(action, machine, old=old)
+            report(f"  {action.says}" + ("" if done.ran else " (it is so already)"))
+            finished.append(done)
+    return tuple(finished)
+
+
+def check(slugs: Sequence[str] | str = "all") -> tuple[Result, ...]:
+    """Look once, with all the questions of these steps, and judge.
+
+    Raises:
+        NoSuchStep: the course has none of that name.
+    """
+    from kvmbench.observe import look
+
+    wanted = chosen(slugs)
+    probes = tuple(dict.fromkeys(probe for each in wanted for probe in each.probes))
+    return judge(slugs, look(probes=probes, images=images(slugs), files=files(slugs)))
+
+
+def judge(slugs: Sequence[str] | str, seen: Snapshot) -> tuple[Result, ...]:
+    """What the checks of these steps say of a Snapshot; pure.
+
+    Raises:
+        NoSuchStep: the course has none of that name.
+    """
+    results: list[Result] = []
+    for each in chosen(slugs):
+        for one in each.checks:
+            found = one(seen)
+            earned = one.points if found.ok else 0
+            results.append(
+                Result(each.slug, one.name, found.verdict, found.saw, found.hint, one.points, earned)
+            )
+    return tuple(results)

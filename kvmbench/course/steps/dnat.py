@@ -1,0 +1,81 @@
+"""Step 9: a way in."""
+
+from __future__ import annotations
+
+from kvmbench.act import nat
+from kvmbench.act.action import Action
+from kvmbench.check import dnat_ssh
+from kvmbench.course.plan import SSH_INSIDE, SSH_OUTSIDE, UPLINK_ADDRESS
+from kvmbench.course.step import Mistake, Part, Rotted, Step
+
+_CHECK = "c1-ssh-from-outside"
+_CLEAR = (nat.clear("prerouting"),)
+_LOGIN = (
+    f"kvmbench exec --outside -- ssh -p {SSH_OUTSIDE} -o BatchMode=yes -o StrictHostKeyChecking=no "
+    f"-o UserKnownHostsFile=/dev/null -o ConnectTimeout=10 root@{UPLINK_ADDRESS} hostname"
+)
+
+
+def _instead(name: str, says: str, rule: Action, hint: str) -> Mistake:
+    """Another rule stands in the place of the right one."""
+    return Mistake(name, says, (*_CLEAR, rule), _CHECK, hint, mend=_CLEAR)
+
+
+STEP = Step(
+    slug="dnat",
+    title="A way in",
+    goal=f"Lead port {SSH_OUTSIDE} of {UPLINK_ADDRESS} to the sshd of c1, and log in from outside.",
+    solution=(
+        nat.destination(UPLINK_ADDRESS, SSH_OUTSIDE, "10.1.1.1", SSH_INSIDE),
+        Action("log in from outside", (_LOGIN,)),
+    ),
+    checks=(dnat_ssh("c1", address=UPLINK_ADDRESS, port=SSH_OUTSIDE, points=4),),
+    needs=("forwarding",),
+    parts=(Part("dnat", f"{UPLINK_ADDRESS}:{SSH_OUTSIDE}", f"10.1.1.1:{SSH_INSIDE}"),),
+    mistakes=(
+        Mistake(
+            "no-rule",
+            "There is no rule yet.",
+            _CLEAR,
+            check=_CHECK,
+            hint="the nat table's PREROUTING chain can lead it on",
+        ),
+        _instead(
+            "wrong-guest",
+            "The rule leads to an address that c1 does not have.",
+            nat.destination(UPLINK_ADDRESS, SSH_OUTSIDE, "10.1.1.200", SSH_INSIDE),
+            "--to-destination leads to an address that is not this guest's",
+        ),
+        _instead(
+            "wrong-inner-port",
+            "The outer port was written for the inner one too.",
+            nat.destination(UPLINK_ADDRESS, SSH_OUTSIDE, "10.1.1.1", SSH_OUTSIDE),
+            "Behind the address stands the port inside the guest",
+        ),
+        _instead(
+            "wrong-outer-port",
+            "The rule is for another port than the outside calls.",
+            nat.destination(UPLINK_ADDRESS, 2222, "10.1.1.1", SSH_INSIDE),
+            "--dport is the port that the outside knocks at",
+        ),
+        _instead(
+            "wrong-outer-address",
+            "The rule is for the outside host's own address.",
+            nat.destination("172.16.0.1", SSH_OUTSIDE, "10.1.1.1", SSH_INSIDE),
+            "-d is the address that the outside host calls",
+        ),
+    ),
+    rotted=(
+        Rotted(
+            "Iptables-t nat-a preroutung-d 172.16.0.67-p tcp--dport 22922-j DNAT--to Destination 10.1.1.1:22",
+            "The chain is PREROUTING, -A is in upper case and the option is one word, --to-destination: "
+            "`iptables -t nat -A PREROUTING -d 172.16.0.67 -p tcp --dport 22922 -j DNAT "
+            "--to-destination 10.1.1.1:22`.",
+        ),
+        Rotted(
+            "#ssh-P 22922 [email protected]",
+            "ssh's port is -p in lower case (-P is scp's), and a web page hid the address: "
+            "`ssh -p 22922 root@172.16.0.67`.",
+        ),
+    ),
+)

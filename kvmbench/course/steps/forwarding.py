@@ -1,0 +1,171 @@
+"""Step 8: the bench as the guests' router."""
+
+from __future__ import annotations
+
+from kvmbench.act import forwarding, guest, link, nat
+from kvmbench.act.action import Action
+from kvmbench.check import guest_address, guest_gateway, has_address, pings, source_nat, sysctl_is
+from kvmbench.course.plan import (
+    BRIDGE,
+    C1_INTERFACE,
+    C2_INTERFACE,
+    NETWORK,
+    ROUTER,
+    ROUTER_INTERFACE,
+    UPLINK,
+    UPLINK_ADDRESS,
+)
+from kvmbench.course.step import Mistake, Part, Rotted, Step
+
+_WEB = "c1-source-nat"
+
+
+def _in_c1(says: str, *commands: str) -> Action:
+    return Action(says, tuple(guest.in_guest("c1", command) for command in commands))
+
+
+STEP = Step(
+    slug="forwarding",
+    title="A way out",
+    goal=f"Make the bench the guests' gateway, {ROUTER}, and let their packets leave under its own address.",
+    solution=(
+        link.address(BRIDGE, ROUTER_INTERFACE),
+        forwarding.on(),
+        guest.address("c1", C1_INTERFACE),
+        guest.gateway("c1", ROUTER),
+        guest.address("c2", C2_INTERFACE),
+        guest.gateway("c2", ROUTER),
+        nat.source(NETWORK, UPLINK),
+        guest.run("c1", "see from c1 what the outside host says", "wget -q -O - -T 5 http://172.16.0.1/"),
+    ),
+    checks=(
+        has_address(BRIDGE, ROUTER_INTERFACE, points=1),
+        sysctl_is("net.ipv4.ip_forward", 1, points=1),
+        guest_address("c1", C1_INTERFACE, points=1),
+        guest_gateway("c1", ROUTER, points=1),
+        guest_gateway("c2", ROUTER, points=1),
+        pings("guest:c1", "guest:c2", points=2),
+        source_nat("c1", seen_as=UPLINK_ADDRESS, points=3),
+    ),
+    needs=("guests",),
+    parts=(
+        Part("bridge", BRIDGE, address=ROUTER_INTERFACE),
+        Part("guest", "c1", "tap01", address=C1_INTERFACE),
+        Part("guest", "c2", "tap02"),
+        Part("forwarding"),
+        Part("masquerade", NETWORK, UPLINK_ADDRESS),
+    ),
+    mistakes=(
+        Mistake(
+            "other-address",
+            "The bridge was given another address than the guests' gateway.",
+            (link.no_address(BRIDGE), link.address(BRIDGE, "10.1.1.253/24")),
+            check="br-int-address",
+            hint="compare it number by number",
+            mend=(link.no_address(BRIDGE),),
+            also=(_WEB,),
+        ),
+        Mistake(
+            "no-netmask",
+            "ifconfig was typed without a netmask, and took the one of a class A network.",
+            (link.no_address(BRIDGE), Action("give it an address only", (f"ifconfig {BRIDGE} {ROUTER}",))),
+            check="br-int-address",
+            hint="The address is right, its prefix length is not",
+            mend=(link.no_address(BRIDGE),),
+        ),
+        Mistake(
+            "no-forwarding",
+            "Forwarding was not switched on.",
+            (forwarding.off(),),
+            check="ip-forward-1",
+            hint="`sysctl -w` changes it at once",
+            also=(_WEB,),
+        ),
+        Mistake(
+            "other-guest-address",
+            "c1 has another address than asked for.",
+            (
+                _in_c1(
+                    "give c1 another address",
+                    "ip address flush dev eth0",
+                    "ip address add 10.1.1.7/24 dev eth0",
+                    f"ip route add default via {ROUTER}",
+                ),
+            ),
+            check="c1-address",
+            hint="That is not the address asked for",
+            mend=(_in_c1("take it off again", "ip address flush dev eth0"),),
+        ),
+        Mistake(
+            "no-gateway",
+            "c1 was given an address and no gateway.",
+            (_in_c1("take the gateway away", "ip route del default"),),
+            check="c1-gateway",
+            hint="Inside c1, not on the bench",
+            also=(_WEB,),
+        ),
+        Mistake(
+            "other-gateway",
+            "c2's gateway is an address that nobody has.",
+            (guest.run("c2", "mistake the gateway", "ip route replace default via 10.1.1.253"),),
+            check="c2-gateway",
+            hint="A default route leads to another host",
+        ),
+        Mistake(
+            "unplugged",
+            "c2's tap was taken off the bridge.",
+            (link.no_master("tap02", BRIDGE),),
+            check="c1-pings-c2",
+            hint="the cable is missing: tap02 needs a master",
+            mend=(link.master("tap02", BRIDGE),),
+        ),
+        Mistake(
+            "no-translation",
+            "No rule was written: the tutorial prints none.",
+            (nat.clear("postrouting"),),
+            check=_WEB,
+            hint="the nat table's POSTROUTING chain can change it",
+        ),
+        Mistake(
+            "wrong-interface",
+            "The rule names the bridge, by which packets come in, and not the uplink, by which they leave.",
+            (nat.clear("postrouting"), nat.source(NETWORK, BRIDGE)),
+            check=_WEB,
+            hint="-o is the interface by which packets leave",
+            mend=(nat.clear("postrouting"),),
+        ),
+        Mistake(
+            "wrong-network",
+            "The rule is for the network of the namespace.",
+            (nat.clear("postrouting"), nat.source("10.2.2.0/24", UPLINK)),
+            check=_WEB,
+            hint="-s is the address before the change",
+            mend=(nat.clear("postrouting"),),
+        ),
+        Mistake(
+            "wrong-new-address",
+            "SNAT was given an address that the bench does not have.",
+            (nat.clear("postrouting"), nat.source(NETWORK, UPLINK, to="172.16.0.99")),
+            check=_WEB,
+            hint="Answers go to the address that you put in",
+            mend=(nat.clear("postrouting"),),
+        ),
+    ),
+    rotted=(
+        Rotted(
+            "In the virtual machine, specify the Gateway: route add default GW 10.1.1.254",
+            f"In lower case, and today `ip route add default via {ROUTER}`. The tutorial forgets to "
+            f"give the bridge "
+            f"that address: `ip address add {ROUTER_INTERFACE} dev {BRIDGE}`.",
+        ),
+        Rotted(
+            "Iptables-t NAT–VNL",
+            "It lists the rules (`iptables -t nat -vnL`); that there has to be one first was left out: "
+            f"`iptables -t nat -A POSTROUTING -s {NETWORK} -o {UPLINK} -j MASQUERADE`.",
+        ),
+        Rotted(
+            "Tcpdump-i ens33 ICMP", "`tcpdump -ni ens33 icmp`: in lower case, and -n spares asking for names."
+        ),
+        Rotted("Sysctl-w net.ipv4.ip_forward=1", "`sysctl -w net.ipv4.ip_forward=1`, with the blanks."),
+    ),
+)
