@@ -131,7 +131,9 @@ def _consistent(ask: Callable[[], Iterable[Any]]) -> tuple[Message, ...]:
 def plain(message: Any) -> dict[str, Any]:
     """A pyroute2 message as a dictionary without pyroute2's types; what it could not decode is left out."""
     made: dict[str, Any] = {
-        key: value for key, value in message.items() if key not in ("attrs", "header", "event", "__pad")
+        key: value
+        for key, value in message.items()
+        if key not in ("attrs", "header", "event") and not key.startswith("__")
     }
     for name, value in message.get("attrs", ()):
         if name != "UNKNOWN":
