@@ -11,7 +11,7 @@ from kvmbench.topology.layout import FIRST_ROW_Y, Point, Rect, bars
 from kvmbench.topology.marks import BROKEN, DASHED, DOTTED, SOLID, Dot, Group, Line, Mark
 from kvmbench.topology.routes import wire
 from kvmbench.topology.theme import Theme
-from kvmbench.topology.words import say_edge, say_node
+from kvmbench.topology.words import in_order, say_edge, say_node
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -34,7 +34,7 @@ def wires(graph: nx.Graph[str], boxes: Boxes, theme: Theme) -> list[Group]:
     for one, other, facts in graph.edges(data=True):
         bridge = next((end for end in (one, other) if facts["kind"] == "port" and end in bar_at), None)
         port = other if bridge == one else one
-        key, says = f"{one}--{other}", say_edge(graph, one, other)
+        key, says = "--".join(in_order(graph, one, other)), say_edge(graph, one, other)
         if bridge and _on_rows(boxes[port]):
             points = _port_wire(boxes[port], bar_at[bridge], apart)
             cable = _cable(points, graph, (one, other), theme)

@@ -72,11 +72,15 @@ def say_node(graph: nx.Graph[str], node: str) -> str:
 def say_edge(graph: nx.Graph[str], one: str, other: str) -> str:
     """One edge in a line."""
     facts = graph.edges[one, other]
-    kind = facts["kind"]
-    if graph.nodes[one]["kind"] not in _FIRST.get(kind, (graph.nodes[one]["kind"],)):
-        one, other = other, one
-    ends = f"{_named(graph, one)} {_VERBS[kind]} {_named(graph, other)}"
+    one, other = in_order(graph, one, other)
+    ends = f"{_named(graph, one)} {_VERBS[facts['kind']]} {_named(graph, other)}"
     return printable(f"{ends}: MISSING (to do)" if facts["missing"] else ends)
+
+
+def in_order(graph: nx.Graph[str], one: str, other: str) -> tuple[str, str]:
+    """The two ends of an edge, first the one that the sentence begins with."""
+    first = graph.nodes[one]["kind"]
+    return (one, other) if first in _FIRST.get(graph.edges[one, other]["kind"], (first,)) else (other, one)
 
 
 def say_nat(nat: Nat) -> str:
