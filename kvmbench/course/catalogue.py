@@ -25,7 +25,7 @@ def step(slug: str) -> Step:
     """
     found = next((each for each in STEPS if each.slug == slug), None)
     if found is None:
-        near = get_close_matches(slug, [each.slug for each in STEPS], n=3, cutoff=0.4)
+        near = get_close_matches(slug, [each.slug for each in STEPS], n=3, cutoff=0.6)
         raise NoSuchStep(
             f"the course has no step {slug!r}",
             f"Did you mean {' or '.join(near)}?"
