@@ -80,10 +80,10 @@ def ensure(
         )
     if power.prefix is None:
         raise SetupFailed(
-            f"{len(packages)} system packages are missing, and you may not install them; have this run:",
+            f"system packages are missing ({len(packages)}), and you may not install them; have this typed:",
             line_for(packages, uid=uid),
         )
-    tell(f"system: installing {len(packages)} packages: {' '.join(packages)}")
+    tell(f"system: installing {' '.join(packages)}")
     done = _install(packages, prefix=power.prefix, run=run, tell=tell, wait=wait)
     if not done.ok:
         tell(f"system: apt-get said\n{done.last_lines()}")

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import csv
+import errno
 import hashlib
 import json
 import os
 import shutil
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 
 from kvmbench.setup.interpreter import Interpreter, readable_by_all, version_of
 from kvmbench.setup.progress import Run, Tell
-from kvmbench.setup.trouble import SetupFailed, hint_for
+from kvmbench.setup.trouble import SetupFailed, from_os_error, hint_for
 
 STAMP = ".kvmbench-stamp.json"
 # What decides whether an installed environment is still the right one. The kernelspec is copied into it.
 INPUTS = ("pyproject.toml", "kvmbench/bench/kernelspec/kernel.json")
+# What an environment with all extras takes, and some room for pip to unpack in.
+SIZE_MIB = 1000
 # These would send pip, or what it installs, elsewhere.
 _STRAY_VARIABLES = (
     "PIP_TARGET",
@@ -165,11 +168,17 @@ def make(environment: Environment, interpreter: Interpreter, *, run: Run, tell: 
     """Make an empty environment, in place of whatever is there.
 
     Raises:
-        SetupFailed: python could not make it.
+        SetupFailed: there is no room for it, or python could not make it.
     """
     remove(environment)
-    tell(f"environment: making {environment.root} with {interpreter.spoken}")
     environment.root.parent.mkdir(parents=True, exist_ok=True)
+    free_mib = shutil.disk_usage(environment.root.parent).free >> 20
+    if free_mib < SIZE_MIB:
+        full = OSError(
+            errno.ENOSPC, f"{free_mib} MiB are free and {SIZE_MIB} are wanted", str(environment.root)
+        )
+        raise from_os_error(full)
+    tell(f"environment: making {environment.root} with {interpreter.spoken}")
     made = run([str(interpreter.path), "-I", "-m", "venv", str(environment.root)], env=clean_environ())
     if not made.ok:
         tell(f"environment: python said\n{made.last_lines()}")
@@ -197,7 +206,7 @@ def install(
         SetupFailed: pip failed; its last lines and its log are named.
     """
     wanted = sorted({*extras, *_extras_of(environment)})
-    (environment.root / STAMP).unlink(missing_ok=True)
+    _unsettle(environment)
     tell(f"environment: installing kvmbench and what it needs ({log})")
     inputs = inputs_of(clone)
     target = f"{clone}[{','.join(wanted)}]" if wanted else str(clone)
@@ -212,6 +221,16 @@ def install(
     assert version is not None
     write_stamp(environment, Stamp(str(clone), inputs, tuple(wanted), str(real), version))
     tell("environment: ready")
+
+
+def _unsettle(environment: Environment) -> None:
+    """Let an installation that is cut off count as out of date, whatever the clone looks like then.
+
+    The stamp stays, since what was installed before goes on working when there is no network.
+    """
+    stamp = read_stamp(environment)
+    if stamp is not None:
+        write_stamp(environment, replace(stamp, inputs=""))
 
 
 def _extras_of(environment: Environment) -> tuple[str, ...]:

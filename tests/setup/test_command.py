@@ -203,7 +203,7 @@ if __name__ == "__main__":
 def scratch(tmp_path: Path) -> Path:
     """A clone with the real set-up and a stub of the command line, which installs without a network."""
     clone = tmp_path / "clone"
-    for name in ("__init__.py", "__main__.py", "setup"):
+    for name in ("__init__.py", "__main__.py", "errors.py", "setup"):
         source, target = HERE / "kvmbench" / name, clone / "kvmbench" / name
         target.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():

@@ -154,7 +154,7 @@ def test_for_root_a_python_that_only_root_can_read_does_not_do(
         ("ERROR: something new\n", "Read /tmp/log"),
     ],
 )
-def test_a_pip_that_fails_leaves_no_stamp_and_two_lines(
+def test_a_pip_that_fails_is_two_lines_and_what_was_there_goes_on_working(
     made: Environment, clone: Path, said: str, hint: str
 ) -> None:
     tell = Told()
@@ -166,7 +166,19 @@ def test_a_pip_that_fails_leaves_no_stamp_and_two_lines(
     assert caught.value.hint.startswith(hint)
     assert len(str(caught.value).splitlines()) == 2
     assert said.splitlines()[-1][:60] in str(tell)
-    assert read_stamp(made) is None
+    assert environment.runs(made, clone)
+    assert state_of(made, clone, (), uid=UID) is State.STALE
+
+
+def test_a_disk_without_room_is_told_before_anything_is_made(
+    clone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(environment, "SIZE_MIB", 10**9)
+    run = FakeRun()
+    with pytest.raises(SetupFailed, match=r"MiB are free and 1000000000 are wanted") as caught:
+        make(Environment(clone / ".venv"), PYTHON, run=run, tell=Told())
+    assert caught.value.hint.startswith("Free a gigabyte")
+    assert run.ran == []
 
 
 def test_a_python_that_cannot_make_one_is_two_lines(clone: Path) -> None:
