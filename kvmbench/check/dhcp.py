@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from ipaddress import IPv4Address
 
 from kvmbench.check.bridge import need_bridge_up
@@ -66,7 +67,7 @@ def dhcp_serves(
 def _serving(seen: Snapshot, bridge: str) -> DhcpServer | Outcome:
     """The server on a bridge."""
     if not seen.dhcp_servers:
-        return untaken(seen, "dnsmasq", "dhcp") or failed(
+        return untaken(seen, "dnsmasq:", "processes:") or failed(
             "no DHCP server runs on the bench",
             "dnsmasq goes to the background by itself; started with -d it stays and says what is wrong "
             "(dnsmasq(8)).",
@@ -77,7 +78,7 @@ def _serving(seen: Snapshot, bridge: str) -> DhcpServer | Outcome:
             f"dnsmasq runs in namespace {seen.dhcp_servers[0].netns}, where there is no {bridge}",
             "A server hears its own namespace only: stop it there, start it on the bench.",
         )
-    fitting = [one for one in here if not one.interfaces or bridge in one.interfaces]
+    fitting = [one for one in here if _hears(one, bridge)]
     if not fitting:
         return failed(
             f"dnsmasq serves {listed(name for one in here for name in one.interfaces)}, not {bridge}",
@@ -89,6 +90,11 @@ def _serving(seen: Snapshot, bridge: str) -> DhcpServer | Outcome:
             "Two servers on one wire answer in turns: end the old one, keep the last.",
         )
     return fitting[0]
+
+
+def _hears(server: DhcpServer, bridge: str) -> bool:
+    """Whether a server listens on a bridge; `*` may end a name (dnsmasq(8), --interface)."""
+    return not server.interfaces or any(fnmatchcase(bridge, name) for name in server.interfaces)
 
 
 def _wrong_range(server: DhcpServer, low: IPv4Address, high: IPv4Address) -> Outcome | None:
@@ -207,7 +213,7 @@ def _lease_of(seen: Snapshot, guest: Guest, low: IPv4Address, high: IPv4Address)
                 f"{guest.name} has no lease, and no DHCP server runs",
                 "Somebody has to hand addresses out first: start dnsmasq.",
             )
-        return untaken(seen, "leases") or failed(
+        return untaken(seen, "leases:") or failed(
             f"{guest.name} ({listed(macs)}) has no lease; leases: {listed(one.mac for one in seen.leases)}",
             f"A guest has to ask: inside {guest.name}, udhcpc -i eth0 does (its MAC is what the lease is "
             "known by).",

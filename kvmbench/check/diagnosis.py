@@ -6,7 +6,7 @@ from dataclasses import replace
 from ipaddress import IPv4Address
 
 from kvmbench.check.filters import IPV4_FAMILIES, Packet, dropped_by
-from kvmbench.check.seeing import OUTSIDE_PLACE, Stuck, place_says
+from kvmbench.check.seeing import OUTSIDE_PLACE, Stuck, place_says, unread_rules
 from kvmbench.check.stacks import OUTSIDE, Stack, stack
 from kvmbench.check.translation import source_trouble
 from kvmbench.check.way import Reach, target_address, walk
@@ -150,4 +150,5 @@ def _untranslated(seen: Snapshot, there: Reach, packet: Packet) -> Stuck | None:
         return None
     out = there.routers[-1][2] if there.routers else None
     back = Reach(there.owner, tuple((router, left, came) for router, came, left in reversed(there.routers)))
-    return source_trouble(room, replace(packet, out_link=out)) or forward_drop(back, _turned(packet))
+    trouble = unread_rules(seen) or source_trouble(room, replace(packet, out_link=out))
+    return trouble or forward_drop(back, _turned(packet))

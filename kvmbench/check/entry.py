@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address
 
-from kvmbench.check.filters import matches_address, matches_link
+from kvmbench.check.filters import matches_address, matches_link, reached_from
 from kvmbench.check.seeing import Stuck
 from kvmbench.check.stacks import OUTSIDE, UPLINK, Stack
 from kvmbench.check.translation import goes_to
@@ -16,7 +16,7 @@ SSH_PORT = 22
 def entry_trouble(room: Netns, guest: Stack, entry: IPv4Address, port: int) -> Stuck | None:
     """What is wrong with the rule that leads a port of the bench to a guest's sshd; None when it fits."""
     rules = [rule for rule in room.rules if rule.action == "dnat" and rule.family != "ip6"]
-    placed = [rule for rule in rules if rule.hook == "prerouting"]
+    placed = [rule for rule in rules if reached_from(room, rule, "prerouting")]
     if placed:
         troubles = [_unfit(rule, entry, port) or _misled(rule, guest) for rule in placed]
         return None if None in troubles else _closest(placed, troubles, port)
@@ -94,7 +94,7 @@ def _misled(rule: Rule, guest: Stack) -> Stuck | None:
 
 def entry_uncounted(room: Netns, entry: IPv4Address, port: int) -> Stuck | None:
     """A rule that fits and has never matched anything."""
-    rules = [rule for rule in room.rules if rule.action == "dnat" and rule.hook == "prerouting"]
+    rules = [rule for rule in room.rules if rule.action == "dnat" and reached_from(room, rule, "prerouting")]
     fitting = [rule for rule in rules if _unfit(rule, entry, port) is None]
     if not fitting or any(rule.packets != 0 for rule in fitting):
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from ipaddress import IPv4Address, IPv4Network, summarize_address_range
@@ -11,6 +11,10 @@ from kvmbench.check.seeing import ipv4
 from kvmbench.model import Netns, Rule
 
 IPV4_FAMILIES = ("ip", "inet", "")
+DROPS = ("drop", "reject")
+DEEPEST = 8
+"""jumps that are followed"""
+JUMP = re.compile(r"(?:^| )(?:-j|-g|jump|goto) (\S+)")
 NEVER_DECIDES = ("dnat", "snat", "masquerade", "redirect")
 
 
@@ -90,8 +94,48 @@ def matches(rule: Rule, packet: Packet) -> bool:
     )
 
 
-def _chains(room: Netns, hook: str, families: tuple[str, ...]) -> Iterator[tuple[str, list[Rule]]]:
-    """The chains of a hook that can drop a packet, with their rules in order."""
+def jumps_to(rule: Rule) -> str | None:
+    """The chain to which a rule hands packets over; None when it decides by itself.
+
+    >>> jumps_to(Rule("ip", "nat", "POSTROUTING", "postrouting", "jump", "-A POSTROUTING -j MINE"))
+    'MINE'
+    """
+    found = JUMP.search(rule.text) if rule.action in ("jump", "goto") else None
+    return found.group(1) if found else None
+
+
+def reached_from(room: Netns, rule: Rule, hook: str, depth: int = DEEPEST) -> bool:
+    """Whether packets of a hook come by a rule, if need be by jumps."""
+    if rule.hook or depth == 0:
+        return rule.hook == hook
+    place = (rule.family, rule.table, rule.chain)
+    return any(
+        (other.family, other.table, jumps_to(other)) == place and reached_from(room, other, hook, depth - 1)
+        for other in room.rules
+    )
+
+
+def _verdict(room: Netns, rules: list[Rule], packet: Packet, depth: int) -> Rule | None:
+    """The first rule that lets a packet through or drops it, in a chain and in those that it jumps to."""
+    for rule in rules:
+        if rule.action in NEVER_DECIDES or not matches(rule, packet):
+            continue
+        if rule.action == "return":
+            return None
+        target = jumps_to(rule)
+        if target and depth:
+            place = (rule.family, rule.table, target)
+            there = [other for other in room.rules if (other.family, other.table, other.chain) == place]
+            decided = _verdict(room, there, packet, depth - 1)
+            if decided is not None:
+                return decided
+        if rule.action in ("accept", *DROPS):
+            return rule
+    return None
+
+
+def _chains(room: Netns, hook: str, families: tuple[str, ...]) -> dict[str, list[Rule]]:
+    """The chains of a hook, "family table chain" → its rules in order."""
     found: dict[str, list[Rule]] = {}
     for key in room.policies:
         if key.split(" ")[-1].lower() == hook and key.split(" ")[0] in families:
@@ -99,25 +143,17 @@ def _chains(room: Netns, hook: str, families: tuple[str, ...]) -> Iterator[tuple
     for rule in room.rules:
         if rule.hook == hook and rule.family in families:
             found.setdefault(f"{rule.family} {rule.table} {rule.chain}", []).append(rule)
-    yield from found.items()
+    return found
 
 
 def dropped_by(
     room: Netns, hook: str, packet: Packet, families: tuple[str, ...] = IPV4_FAMILIES
 ) -> str | None:
-    """In words: the rule or the policy that drops a packet at a hook; None when it goes through.
-
-    A chain that others jump to is not followed.
-    """
-    for key, rules in _chains(room, hook, families):
-        for rule in rules:
-            if rule.action in NEVER_DECIDES or not matches(rule, packet):
-                continue
-            if rule.action in ("drop", "reject"):
-                return f"the rule {rule.text!r} in {key}"
-            if rule.action == "accept":
-                break
-        else:
-            if room.policies.get(key) == "drop":
-                return f"the policy of {key}, which is drop"
+    """In words: the rule or the policy that drops a packet at a hook; None when it goes through."""
+    for key, rules in _chains(room, hook, families).items():
+        rule = _verdict(room, rules, packet, DEEPEST)
+        if rule is not None and rule.action in DROPS:
+            return f"the rule {rule.text!r} in {rule.family} {rule.table} {rule.chain}"
+        if rule is None and room.policies.get(key) == "drop":
+            return f"the policy of {key}, which is drop"
     return None

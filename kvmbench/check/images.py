@@ -53,6 +53,11 @@ def script_file(path: str, *, points: int = 1) -> Check:
                 f"{path} is a link to {file.target}, and nothing is there",
                 "The link leads nowhere: write the file that it points at, or write the script here.",
             )
+        if file.kind == "directory":
+            return failed(
+                f"{path} is a directory",
+                f"QEMU starts a program, it opens no drawer: {path} is to be a file.",
+            )
         if not file.text.strip():
             return failed(
                 f"{path} is empty", "The file is there, the lines are not: write the script into it."
@@ -85,7 +90,7 @@ def script_file(path: str, *, points: int = 1) -> Check:
 def _need_file(seen: Snapshot, path: str, hint: str) -> FileSeen | Outcome:
     file = seen.file(path)
     if file is None or file.kind == "missing":
-        return untaken(seen, path) or failed(f"there is no {path}", hint)
+        return untaken(seen, f"file {path}") or failed(f"there is no {path}", hint)
     return file
 
 

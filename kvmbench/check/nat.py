@@ -11,7 +11,7 @@ from kvmbench.check.entry import entry_trouble, entry_uncounted
 from kvmbench.check.filters import Packet
 from kvmbench.check.outcomes import failed, passed
 from kvmbench.check.reach import refused
-from kvmbench.check.seeing import Stuck, addresses_of, answer, ipv4, need_running
+from kvmbench.check.seeing import Stuck, addresses_of, answer, ipv4, need_running, unread_rules
 from kvmbench.check.stacks import UPLINK, Stack, stack
 from kvmbench.check.translation import source_trouble, uncounted, wrong_source
 from kvmbench.model import Check, Guest, Outcome, Probe, ProbeResult, Route, Snapshot
@@ -137,7 +137,11 @@ def _no_shell(seen: Snapshot, guest: Guest, entry: IPv4Address, port: int, said:
             f"{says}: {said.why.strip()[:80]}",
             "An sshd answers and does not take the bench's key: whose is it?",
         )
-    trouble = entry_trouble(room, target, entry, port) or _way_in(seen, outside, target, entry)
+    trouble = (
+        unread_rules(seen)
+        or entry_trouble(room, target, entry, port)
+        or _way_in(seen, outside, target, entry)
+    )
     trouble = trouble or entry_uncounted(room, entry, port)
     if trouble:
         return failed(f"{says}: {trouble[0]}", trouble[1])

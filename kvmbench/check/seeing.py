@@ -78,7 +78,7 @@ def need_netns(seen: Snapshot, netns: str) -> Netns | Outcome:
         return blocked(
             "the bench's own network was not looked at", "Start the bench again, then check again."
         )
-    return untaken(seen, f"namespace {netns}", f"netns {netns}") or failed(
+    return untaken(seen, f"namespace {netns}:") or failed(
         f"there is no network namespace {netns}; there are: "
         f"{listed(n.name for n in seen.namespaces if n.name)}",
         f"The namespace comes first: `ip netns add` gives it the name {netns} (ip-netns(8)).",
@@ -134,9 +134,20 @@ def need_guest(seen: Snapshot, name: str) -> Guest | Outcome:
             f"A guest is known by its -name: stop {strange[0]} and start it again as {name} (qemu(1)).",
         )
     running = f"; running: {listed(g.name for g in seen.guests)}" if seen.guests else ""
-    return untaken(seen, "guests", f"guest {name}") or failed(
+    return untaken(seen, "guests:", f"guest {name}:", "processes:", "process ") or failed(
         f"guest {name} is not running{running}",
         f"Start {name} with qemu-kvm; if it ended by itself, start it without -daemonize to read why.",
+    )
+
+
+def unread_rules(seen: Snapshot) -> Stuck | None:
+    """What to say of the packet filter when there is no rule because none could be read."""
+    room = seen.netns("")
+    trouble = next((one for one in seen.troubles if "packet filter rules" in one), None)
+    if trouble is None or room is None or room.rules:
+        return None
+    return Stuck(
+        trouble, "What the packet filter does could not be read: `nft list ruleset` may tell you more."
     )
 
 
@@ -145,6 +156,11 @@ def need_running(seen: Snapshot, name: str) -> Guest | Outcome:
     guest = need_guest(seen, name)
     if isinstance(guest, Outcome) or guest.status == "running":
         return guest
+    if guest.status == "unknown" and guest.qmp is None:
+        return failed(
+            f"{name} runs (pid {guest.pid}) without a socket for QMP, so nobody can ask how it is",
+            "It was started around the bench's own launcher: start it with qemu-kvm (or with a -qmp).",
+        )
     if guest.status in UNSETTLED:
         return blocked(
             f"{name} is there (pid {guest.pid}), and QEMU says of it: {guest.status}",
@@ -197,7 +213,7 @@ def need_image(seen: Snapshot, path: str) -> Image | Outcome:
     """A disk image that qemu-img can read."""
     image = seen.image(path)
     if image is None:
-        return untaken(seen, path) or failed(
+        return untaken(seen, "images:", path) or failed(
             f"there is no image {path}",
             f"Create it: `qemu-img create` takes a format, {path} and a size (qemu-img(1)).",
         )

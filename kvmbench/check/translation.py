@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address
 
-from kvmbench.check.filters import Packet, matches, matches_address, matches_link
+from kvmbench.check.filters import Packet, matches, matches_address, matches_link, reached_from
 from kvmbench.check.seeing import Stuck, ipv4
 from kvmbench.model import Netns, Rule
 
@@ -37,7 +37,7 @@ def source_trouble(room: Netns, packet: Packet) -> Stuck | None:
             "the nat table's POSTROUTING chain can change it "
             "(iptables-extensions(8), MASQUERADE and SNAT).",
         )
-    placed = [rule for rule in rules if rule.hook == "postrouting"]
+    placed = [rule for rule in rules if reached_from(room, rule, "postrouting")]
     if not placed:
         rule = rules[0]
         return Stuck(
@@ -76,7 +76,9 @@ def _unfit(rule: Rule, packet: Packet) -> Stuck:
 
 def wrong_source(room: Netns, packet: Packet, seen_as: IPv4Address) -> Stuck | None:
     """A rule that fits a packet and gives it an address that is not the bench's."""
-    rule = next((r for r in source_rules(room) if r.hook == "postrouting" and matches(r, packet)), None)
+    rule = next(
+        (r for r in source_rules(room) if reached_from(room, r, "postrouting") and matches(r, packet)), None
+    )
     if rule is None or rule.to is None or rule.action != "snat":
         return None
     address, _ = goes_to(rule)
@@ -90,7 +92,7 @@ def wrong_source(room: Netns, packet: Packet, seen_as: IPv4Address) -> Stuck | N
 
 def uncounted(room: Netns, packet: Packet) -> Stuck | None:
     """A rule that fits and has never matched anything."""
-    fitting = [r for r in source_rules(room) if r.hook == "postrouting" and matches(r, packet)]
+    fitting = [r for r in source_rules(room) if reached_from(room, r, "postrouting") and matches(r, packet)]
     if not fitting or any(rule.packets != 0 for rule in fitting):
         return None
     return Stuck(

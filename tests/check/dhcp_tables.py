@@ -101,6 +101,7 @@ DHCP = Table(
     ),
     good={
         "its range stands in a file": serving(SOLVED, server(interfaces=(), ranges=(), router=None)),
+        "a star for the name": serving(SOLVED, server(interfaces=("lo", "br-*"))),
         "option 3 left to dnsmasq": serving(SOLVED, server(router=None)),
     },
     blocked={

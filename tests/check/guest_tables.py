@@ -82,6 +82,12 @@ def vnc(one: str | None, two: str | None = "0.0.0.0:5902") -> Snapshot:
     return change_guest(change_guest(SOLVED, "c1", vnc=one), "c2", vnc=two)
 
 
+def tap_lost() -> Snapshot:
+    """c1 was started with a tap, and holds none any more."""
+    seen = change_nic(without_link(SOLVED, "tap01"), "c1", tap=None)
+    return change_guest(seen, "c1", argv=("qemu", "-net", "nic", "-net", "tap,ifname=tap01"))
+
+
 HARDWARE = (
     Table(
         guest_running("c1"),
@@ -91,6 +97,11 @@ HARDWARE = (
             PAUSED_ONE,
             Mistake("its disk is full", change_guest(SOLVED, "c1", status="io-error"), "`df -h /vms`"),
             Mistake("crashed", change_guest(SOLVED, "c1", status="guest-panicked"), "the last words"),
+            Mistake(
+                "around the launcher",
+                change_guest(SOLVED, "c1", status="unknown", qmp=None),
+                "start it with qemu-kvm (or",
+            ),
             Mistake("switched off", change_guest(SOLVED, "c1", status="shutdown"), "Its process remains"),
         ),
         good={"under KVM": change_guest(SOLVED, "c1", engine="kvm"), "still booting": BOOTING},
@@ -170,6 +181,7 @@ HARDWARE = (
             NOT_STARTED,
             NO_CARD,
             Mistake("a card without a tap", change_nic(SOLVED, "c1", tap=None), "-net tap (or -nic tap)"),
+            Mistake("the tap was deleted, QEMU holds none", tap_lost(), "gone from under it"),
             Mistake("the tap was deleted", without_link(SOLVED, "tap01"), "gone from under it"),
             Mistake(
                 "the script did not join it",

@@ -42,13 +42,9 @@ LINK, SCRIPT, CENTOS, CIRROS = (
 
 
 def unread(path: str) -> Snapshot:
-    """A look that complains about a path."""
-    gone = replace(
-        SOLVED,
-        files=tuple(file for file in SOLVED.files if file.path != path),
-        images=tuple(image for image in SOLVED.images if image.path != path),
-    )
-    return replace(gone, troubles=(f"{path}: Input/output error",))
+    """A look that could not see a file."""
+    files = tuple(file for file in SOLVED.files if file.path != path)
+    return replace(SOLVED, files=files, troubles=(f"file {path}: OSError: Input/output error",))
 
 
 def script(text: str) -> Snapshot:
@@ -94,6 +90,7 @@ FILES = (
                 change_file(SOLVED, SCRIPT, kind="link", target="/root/ifup", resolves=False, text=""),
                 "The link leads nowhere",
             ),
+            Mistake("a directory", change_file(SOLVED, SCRIPT, kind="directory", text=""), "opens no drawer"),
             Mistake("empty", script(""), "the lines are not"),
             Mistake("no #!", script("bridge=br-int\n"), "very first two characters"),
             Mistake("a blank line before #!", script("\n#!/bin/sh\n"), "very first two characters"),
@@ -124,7 +121,11 @@ FILES = (
             Mistake("no preallocation", change_image(SOLVED, CENTOS, preallocated=False), "given with -o"),
             Mistake("broken", change_image(SOLVED, CENTOS, trouble="Image is corrupt"), "`qemu-img check`"),
         ),
-        blocked={"it could not be read": unread(CENTOS)},
+        blocked={
+            "no image could be looked at": replace(
+                SOLVED, images=(), troubles=("images: there is no program qemu-img",)
+            )
+        },
     ),
     Table(
         image_is(CIRROS, format="qcow2", virtual_size_bytes=64 << 20, backing="/vms/base/guest.qcow2"),

@@ -8,7 +8,7 @@ from kvmbench.check import (
     dnat_ssh,
     source_nat,
 )
-from kvmbench.model import Snapshot
+from kvmbench.model import Rule, Snapshot
 from tests.check.benches import (
     DNAT,
     FORWARD_DROP,
@@ -40,6 +40,7 @@ from tests.check.wire import (
     SOLVED,
     STARTED,
     UNPLUGGED,
+    UNREAD,
     WRONG_GATEWAY,
 )
 
@@ -60,6 +61,15 @@ def dnat(**changes: object) -> Snapshot:
     return rules(SOLVED, replace(DNAT, **changes), SNAT)  # type: ignore[arg-type]
 
 
+JUMP_SNAT = (
+    Rule("ip", "nat", "POSTROUTING", "postrouting", "jump", "-A POSTROUTING -j MINE"),
+    replace(SNAT, chain="MINE", hook=""),
+)
+JUMP_DROP = (
+    Rule("inet", "own", "forward", "forward", "jump", "jump mine"),
+    Rule("inet", "own", "mine", "", "return", "ip saddr 10.1.1.99 return", source="10.1.1.99"),
+    Rule("inet", "own", "mine", "", "drop", "ip saddr 10.1.1.0/24 drop", source="10.1.1.0/24"),
+)
 UNKNOWN = change_guest(SOLVED, "c1", inside=None)
 SOURCE_NAT = Table(
     source_nat("c1"),
@@ -90,6 +100,15 @@ SOURCE_NAT = Table(
         Mistake("in another chain", no_page(snat(chain="INPUT", hook="input")), "changed last of all"),
         Mistake(
             "in a chain that nobody jumps to", no_page(snat(chain="MINE", hook="")), "changed last of all"
+        ),
+        Mistake("its rules could not be read", no_page(UNREAD), "`nft list ruleset` may tell"),
+        Mistake(
+            "dropped behind a jump", no_page(rules(SOLVED, *JUMP_DROP, SNAT)), "let this through, both ways"
+        ),
+        Mistake(
+            "behind a jump, and fitting",
+            no_page(rules(SOLVED, *JUMP_SNAT)),
+            "tcpdump -ni any host 172.16.0.1",
         ),
         Mistake("for another interface", no_page(snat(out_link="br-int")), "-o is the interface"),
         Mistake("for another source", no_page(snat(source="10.2.2.0/24")), "-s is the address before"),
@@ -122,6 +141,7 @@ DNAT_SSH = Table(
         Mistake("not started", NO_C1, STARTED),
         Mistake("paused", PAUSED, "`cont` lets them run"),
         Mistake("no rule", no_shell(rules(SOLVED, SNAT)), "PREROUTING chain can lead it on"),
+        Mistake("its rules could not be read", no_shell(UNREAD), "`nft list ruleset` may tell"),
         Mistake("in another chain", no_shell(dnat(chain="OUTPUT", hook="output")), "changed first of all"),
         Mistake("redirected", no_shell(dnat(action="redirect", to=":22")), "REDIRECT stays"),
         Mistake("wrong protocol", no_shell(dnat(protocol="udp")), "-p names the protocol"),
