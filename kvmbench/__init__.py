@@ -43,4 +43,9 @@ def __getattr__(name: str) -> Any:
     """The names above are fetched when they are first used, so that importing kvmbench stays quick."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module("kvmbench.widgets" if name == "predict" else "kvmbench.lesson"), name)
+    if name == "predict":
+        return import_module("kvmbench.widgets").predict
+    lesson = import_module("kvmbench.lesson")
+    # Importing it bound the name `check` to the room of that name: now all of them are the functions.
+    globals().update({each: getattr(lesson, each) for each in __all__ if hasattr(lesson, each)})
+    return getattr(lesson, name)
