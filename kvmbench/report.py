@@ -23,9 +23,10 @@ _STYLES = {"passed": "green", "failed": "bold red", "blocked": "yellow"}
 
 def _printed(*things: Table | str | Text) -> str:
     """As the terminal would show it: in colour there, in plain text in a pipe."""
-    terminal = Console()
+    # In a notebook rich would show the text by itself, and a second time as HTML.
+    terminal = Console(force_jupyter=False)
     if not terminal.is_terminal:
-        terminal = Console(width=120, color_system=None)
+        terminal = Console(force_jupyter=False, width=120, color_system=None)
     with terminal.capture() as captured:
         for thing in things:
             terminal.print(thing)
