@@ -74,7 +74,7 @@ def options(argv: Sequence[str]) -> Options:
     words = list(argv[1:])
     return [
         (word.lstrip("-"), "" if after.startswith("-") else after)
-        for word, after in zip(words, [*words[1:], ""], strict=True)
+        for word, after in zip(words, [*words[1:], ""], strict=False)
         if word.startswith("-")
     ]
 

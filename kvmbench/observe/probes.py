@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from ipaddress import IPv4Address
+from pathlib import Path
 from typing import Protocol
 
 from kvmbench.errors import KvmbenchError
@@ -119,7 +120,7 @@ def _by_guest(name: str, probes: Sequence[Probe], places: Places, until: float) 
             commands[number] = command
     if commands:
         left = until - time.monotonic()
-        done = places.ask(guest.agent, asking.all_at_once(list(commands.values())), timeout_s=left)
+        done = places.ask(Path(guest.agent), asking.all_at_once(list(commands.values())), timeout_s=left)
         ended = asking.taken_apart(done.out)
         for place, number in enumerate(commands):
             answers[number] = asking.answer(probes[number], ended[place]) if place in ended else _too_late()

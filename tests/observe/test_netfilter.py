@@ -312,8 +312,10 @@ def test_a_refusal_is_told_in_the_tools_own_words() -> None:
     refused = Completed(("nft",), 1, "", "Operation not permitted (you must be root)\n")
     seen = packet_filter(RecordedMachine({"nft -j list ruleset": refused, "iptables-save -c": ""}))
     assert seen.troubles == (
-        "packet filter rules: nft failed (1): Operation not permitted (you must be root); "
-        "only what iptables wrote was seen",
+        (
+            "packet filter rules: nft failed (1): Operation not permitted (you must be root); "
+            "only what iptables wrote was seen"
+        ),
     )
 
 
@@ -355,7 +357,8 @@ RULES = """
 import json, subprocess
 from kvmbench.observe import look
 def printed():
-    return [subprocess.run(w.split(), capture_output=True).stdout for w in ("nft list ruleset", "iptables -S")]
+    words = ("nft list ruleset", "iptables -S")
+    return [subprocess.run(each.split(), capture_output=True).stdout for each in words]
 before = printed()
 seen = look()
 assert printed() == before

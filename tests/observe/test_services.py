@@ -53,7 +53,10 @@ def test_what_stands_in_the_settings_file_counts_too() -> None:
     machine = RecordedMachine(
         files={
             "/etc/dnsmasq.conf": "user=\ngroup=\n",
-            "/etc/lab.conf": "interface=br-int # the bridge\n\n#dhcp-range=1.1.1.1,1.1.1.2\ndhcp-range=10.1.1.11,10.1.1.100\n",
+            "/etc/lab.conf": (
+                "interface=br-int # the bridge\n\n"
+                "#dhcp-range=1.1.1.1,1.1.1.2\ndhcp-range=10.1.1.11,10.1.1.100\n"
+            ),
         }
     )
     (found,) = servers([dnsmasq("-C", "/etc/lab.conf")], NAMESPACES, machine)
