@@ -17,7 +17,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
 from kvmbench.model.network import BENCH
-from kvmbench.topology.ids import HOST, OUTSIDE, link_id, netns_id
+from kvmbench.topology.ids import HOST, OUTSIDE, UPLINK_NODE, netns_id
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -200,14 +200,13 @@ def _place_rooms(graph: nx.Graph[str], rows: _Rows, places: dict[str, Point]) ->
     for node, facts in by_age(graph, ["netns"]):
         x, y = rows.claim(Column.ROOMS, number_in(facts["name"]))
         places[node] = x, y - ROOM_ABOVE + ROOM_TITLE
-        kinds = ("bridge", "tap", "veth", "link", "uplink")
+        kinds = ("bridge", "tap", "veth", "link")
         for step, (inner, _) in enumerate(by_age(graph, kinds, facts["name"])):
             places[inner] = x - step * INNER_STEP, y
 
 
 def _place_links(graph: nx.Graph[str], rows: _Rows, places: dict[str, Point]) -> None:
-    for node, facts in by_age(graph, ["uplink"], BENCH):
-        places[node] = (0.0, UPLINK_Y) if node == link_id(facts["name"]) else rows.claim(Column.LINKS)
+    places[UPLINK_NODE] = 0.0, UPLINK_Y
     for node, facts in by_age(graph, ["veth", "link"], BENCH):
         behind = [graph.nodes[other].get("netns", BENCH) for other in neighbours(graph, node, "veth")]
         room = next((places[netns_id(netns)] for netns in behind if netns != BENCH), None)

@@ -23,6 +23,8 @@ _SHORTEST_BAR = 22.0
 _STUB = 7.0
 _APART = 8.0
 """the wires of a row's left and right port are this far off its middle where they could meet"""
+_ASKED = 1.9
+"""and so much further a wire that is only asked for"""
 
 
 def wires(graph: nx.Graph[str], boxes: Boxes, theme: Theme) -> list[Group]:
@@ -36,7 +38,8 @@ def wires(graph: nx.Graph[str], boxes: Boxes, theme: Theme) -> list[Group]:
         port = other if bridge == one else one
         key, says = "--".join(in_order(graph, one, other)), say_edge(graph, one, other)
         if bridge and _on_rows(boxes[port]):
-            points = _port_wire(boxes[port], bar_at[bridge], apart)
+            height = _port_height(graph, bridge, port, boxes, apart)
+            points = _port_wire(boxes[port], bar_at[bridge], height)
             cable = _cable(points, graph, (one, other), theme)
             joints.append(Group(f"{key}-joint", says, _joint(cable, facts["missing"], theme)))
         elif {one, other} == {UPLINK_NODE, OUTSIDE}:
@@ -52,14 +55,15 @@ def _on_rows(rect: Rect) -> bool:
     return rect.centre[1] >= FIRST_ROW_Y
 
 
-def _port_height(rect: Rect, apart: float) -> float:
-    x, y = rect.centre
-    return y + (apart if x > 0 else -apart)
+def _port_height(graph: nx.Graph[str], bridge: str, port: str, boxes: Boxes, apart: float) -> float:
+    """A wire that is only asked for keeps clear of the one to the bridge that the port is on instead."""
+    x, y = boxes[port].centre
+    off = apart * (_ASKED if graph.edges[port, bridge]["missing"] else 1.0)
+    return y + (off if x > 0 else -off)
 
 
-def _port_wire(rect: Rect, bar_x: float, apart: float) -> tuple[Point, ...]:
-    y = _port_height(rect, apart)
-    return (rect.right if rect.centre[0] < bar_x else rect.left, y), (bar_x, y)
+def _port_wire(rect: Rect, bar_x: float, height: float) -> tuple[Point, ...]:
+    return (rect.right if rect.centre[0] < bar_x else rect.left, height), (bar_x, height)
 
 
 def _cable(points: tuple[Point, ...], graph: nx.Graph[str], ends: tuple[str, str], theme: Theme) -> Line:
@@ -88,7 +92,8 @@ def _bar(graph: nx.Graph[str], bridge: str, x: float, boxes: Boxes, apart: float
     """A bridge's bar from its head to its last port, with a clear strip that cuts what only passes behind."""
     head = boxes[bridge]
     middle = head.centre[1]
-    heights = [_port_height(boxes[port], apart) for port in ports(graph, bridge) if _on_rows(boxes[port])]
+    on_rows = [port for port in ports(graph, bridge) if _on_rows(boxes[port])]
+    heights = [_port_height(graph, bridge, port, boxes, apart) for port in on_rows]
     missing = graph.nodes[bridge]["missing"]
     colour, dash = (theme.faint, DASHED) if missing else (theme.bridge.edge, SOLID)
     width = _THIN_BAR if missing else _BAR

@@ -8,12 +8,14 @@ import time
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from dataclasses import fields, replace
+from functools import cache
 from ipaddress import IPv4Interface
-from itertools import combinations
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -34,6 +36,7 @@ from tests.topology.test_layout import SAMPLES
 SVG = "{http://www.w3.org/2000/svg}"
 
 
+@cache
 def figure(name: str) -> Figure:
     return draw(graph(*SAMPLES[name]))
 
@@ -116,6 +119,28 @@ def test_no_wire_crosses_a_text(name: str) -> None:
         if wire.get_path().transformed(wire.get_transform()).intersects_bbox(extent, filled=False)
     ]
     assert not crossed
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_no_two_wires_run_into_one(name: str) -> None:
+    wires = [
+        (str(line.get_gid()), segment)
+        for line in figure(name).get_children()
+        if isinstance(line, Line2D) and "--" in str(line.get_gid()) and "-joint" not in str(line.get_gid())
+        for segment in pairwise(np.asarray(line.get_xydata()).tolist())
+    ]
+    assert not [
+        (one, other) for (one, a), (other, b) in combinations(wires, 2) if one != other and run_together(a, b)
+    ]
+
+
+def run_together(one: Any, other: Any) -> bool:
+    """Whether two straight pieces, each level or upright, have more than a point in common."""
+    for along, across in ((0, 1), (1, 0)):
+        if len({float(end[across]) for end in (*one, *other)}) == 1:
+            (a, b), (c, d) = (sorted(float(end[along]) for end in ends) for ends in (one, other))
+            return min(b, d) - max(a, c) > 0
+    return False
 
 
 def test_forty_nodes_are_as_wide_as_ten() -> None:
@@ -266,7 +291,7 @@ def test_the_svg_keeps_text_as_text_and_brings_no_style_sheet() -> None:
 
 
 def test_the_svg_is_small_and_the_same_each_time() -> None:
-    one, other = to_svg(figure("tutorial")), to_svg(figure("tutorial"))
+    one, other = (to_svg(draw(graph(samples.tutorial()))) for _ in range(2))
     assert one == other
     assert len(one) < 30_000
 
@@ -310,7 +335,7 @@ def test_a_persons_own_plot_settings_change_nothing_and_stay() -> None:
     with mpl.rc_context(
         {"svg.fonttype": "path", "savefig.bbox": "tight", "font.size": 30, "lines.marker": "o"}
     ):
-        assert to_svg(figure("tutorial")) == before
+        assert to_svg(draw(graph(samples.tutorial()))) == before
         assert mpl.rcParams["svg.fonttype"] == "path"
 
 
@@ -329,9 +354,9 @@ def test_the_tutorials_picture_is_drawn_in_less_than_300_ms() -> None:
     figure("tutorial")
     took_s = []
     for _ in range(3):
-        start = time.perf_counter()
+        start = time.thread_time()
         picture(samples.tutorial())._repr_svg_()
-        took_s.append(time.perf_counter() - start)
+        took_s.append(time.thread_time() - start)
     assert min(took_s) < 0.3
 
 
@@ -439,3 +464,8 @@ def test_a_name_is_drawn_whatever_it_is(name: str, tmp_path: Path) -> None:
     ET.fromstring(shown.svg)
     shown.save(tmp_path / "a.png")
     assert "\n" not in name or "a□b" in str(shown)
+
+
+def test_a_dollar_begins_no_formula() -> None:
+    root = ET.fromstring(picture(samples.snapshot(samples.bench(samples.tap("$a$", 5)))).svg)
+    assert "$a$" in {each.text for each in root.iter(f"{SVG}text")}

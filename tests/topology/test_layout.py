@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import doctest
+import sys
 from dataclasses import replace
 from itertools import combinations
+from types import ModuleType
 
 import networkx as nx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kvmbench.model import Link, Netns, Snapshot
-from kvmbench.topology import Wanted, graph, layout
-from kvmbench.topology.layout import Point, Rect
+from kvmbench.model import Guest, Link, Netns, Snapshot
+from kvmbench.topology import Wanted, graph, ids, layout, text
+from kvmbench.topology.layout import Point, Rect, row_of
 from kvmbench.topology.routes import box
 from tests.topology import samples
 
@@ -134,25 +137,37 @@ NAMES = st.sampled_from(
     ["tap01", "tap02", "c1", "web", "db", "x9", "veth1", "veth2", "red", "br-int", "br1", "br2"]
 )
 MADE = st.lists(
-    st.tuples(st.sampled_from(["tap", "bridge", "veth", "dummy", "room"]), NAMES),
+    st.tuples(st.sampled_from(["tap", "bridge", "veth", "dummy", "room", "guest"]), NAMES),
     max_size=12,
-    unique_by=lambda made: (made[0] == "room", made[1]),
+    unique_by=lambda made: (made[0] if made[0] in ("room", "guest") else "link", made[1]),
 )
+
+
+@pytest.mark.parametrize(
+    "module", [ids, text, sys.modules[row_of.__module__]], ids=lambda module: module.__name__
+)
+def test_the_examples_in_the_docstrings_hold(module: ModuleType) -> None:
+    tried = doctest.testmod(module)
+    assert tried.attempted
+    assert not tried.failed
 
 
 def made_in_order(made: list[tuple[str, str]]) -> Snapshot:
     links: list[Link] = []
     rooms: list[Netns] = []
+    guests: list[Guest] = []
     for index, (kind, name) in enumerate(made, start=3):
         if kind == "room":
             rooms.append(Netns(name, (samples.veth("eth0", 2, None, None),)))
+        elif kind == "guest":
+            guests.append(replace(samples.guest(1, None), name=name, pid=index, nics=()))
         elif kind == "bridge":
             links.append(samples.bridge(name, index))
         elif kind == "tap":
             links.append(samples.tap(name, index))
         else:
             links.append(Link(name, index, kind, "", up=True, carrier=True))
-    return samples.snapshot(samples.bench(*links), *rooms)
+    return samples.snapshot(samples.bench(*links), *rooms, guests=tuple(guests))
 
 
 @settings(max_examples=150, deadline=None)
