@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 import sys
 from enum import Enum
 from pathlib import Path
@@ -161,28 +160,16 @@ def exec(  # noqa: A001  (the command's name)
         sys.exit(outside_host.attach(command))
     if guest is not None:
         _there(name, "exec", "--guest", guest, "--timeout", str(timeout_s), "--", *command)
-        sys.exit(_in_guest(guest, command, timeout_s))
+        from kvmbench.lesson import ask_guest
+
+        ended = ask_guest(guest, command[0] if len(command) == 1 else command, timeout_s=timeout_s)
+        sys.stdout.write(ended.out)
+        sys.stderr.write(ended.err)
+        sys.exit(ended.code)
     _there(name)
     from kvmbench.system import run_attached
 
     sys.exit(run_attached(command))
-
-
-def _in_guest(guest: str, command: list[str], timeout_s: float) -> int:
-    from kvmbench.errors import GuestError
-    from kvmbench.qemu import agent
-
-    socket_path = places.SERVICE / "guests" / guest / "agent.sock"
-    if not socket_path.exists():
-        raise GuestError(
-            f"no guest {guest!r} with an agent runs on this bench",
-            "Start it with qemu-kvm -name …; `kvmbench look` lists the guests.",
-        )
-    line = command[0] if len(command) == 1 else shlex.join(command)
-    ended = agent.ask(socket_path, line, timeout_s=timeout_s)
-    sys.stdout.write(ended.out)
-    sys.stderr.write(ended.err)
-    return ended.code
 
 
 @app.command()
@@ -328,6 +315,7 @@ class ImageVerb(str, Enum):
 def image(
     verb: ImageVerb,
     file: Annotated[Path | None, typer.Argument(help="A CirrOS or cloud image, for `import`.")] = None,
+    again: Annotated[bool, typer.Option("--again", help="Build anew, from today's packages.")] = False,
 ) -> None:
     """Build the course's guest image, or have new benches use another one."""
     from kvmbench import start
@@ -336,7 +324,9 @@ def image(
         raise BadInput(
             "import needs a file", "For example: kvmbench image import cirros-0.6.2-x86_64-disk.img"
         )
-    start.stock_up(imported=file if verb is ImageVerb.use else None, rebuild=verb is ImageVerb.build)
+    imported = file if verb is ImageVerb.use else None
+    found = start.stock_up(imported=imported, built=verb is ImageVerb.build, again=again)
+    print(f"new benches use {found.image}")
 
 
 class Switch(str, Enum):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from kvmbench import course
 from kvmbench.bench import places
-from kvmbench.errors import GuestError, NotOnABench
+from kvmbench.errors import NotOnABench
 from kvmbench.report import MARKS, results_table
 from kvmbench.tour import RESULTS
 
@@ -177,14 +177,7 @@ def ask_guest(name: str, command: str | Sequence[str], *, timeout_s: float) -> C
         GuestError: no such guest runs here.
         GuestSilent: it does not answer in time.
     """
-    from kvmbench.qemu import agent
+    from kvmbench.qemu import agent, launcher
 
-    socket_path: Path = places.SERVICE / "guests" / name / "agent.sock"
-    if not socket_path.exists():
-        running = ", ".join(sorted(path.name for path in (places.SERVICE / "guests").glob("*"))) or "none"
-        raise GuestError(
-            f"no guest {name!r} with an agent runs on this bench (there: {running})",
-            f"Start it: qemu-kvm -name {name} …",
-        )
     line = command if isinstance(command, str) else shlex.join(command)
-    return agent.ask(socket_path, line, timeout_s=timeout_s)
+    return agent.ask(Path(launcher.place(name)) / "agent.sock", line, timeout_s=timeout_s)

@@ -19,8 +19,11 @@ def say(line: str) -> None:
     print(line, flush=True)
 
 
-def stock_up(*, imported: Path | None = None, rebuild: bool = False) -> stock.Stock:
+def stock_up(*, imported: Path | None = None, built: bool = False, again: bool = False) -> stock.Stock:
     """Find or build what goes onto new benches, and remember it.
+
+    The guest image is the `imported` one from now on, or with `built` the course's own; `again` builds that
+    from today's packages.
 
     Raises:
         ImageBuildFailed: a package could not be had, or the image could not be put together.
@@ -30,10 +33,10 @@ def stock_up(*, imported: Path | None = None, rebuild: bool = False) -> stock.St
 
     if imported is not None:
         image = guestimage.import_image(imported)
-    elif rebuild:
-        image = guestimage.use_built(report=say)
     else:
-        image = guestimage.ensure_guest_image(report=say)
+        if built:
+            guestimage.use_built_image()
+        image = guestimage.ensure_guest_image(report=say, force=again)
     kvm = probe_kvm()
     facts = {
         "engine": engine(kvm),
