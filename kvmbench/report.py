@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -23,9 +24,9 @@ _STYLES = {"passed": "green", "failed": "bold red", "blocked": "yellow"}
 
 def _printed(*things: Table | str | Text) -> str:
     """As the terminal would show it: in colour there, in plain text in a pipe."""
-    # In a notebook rich would show the text by itself, and a second time as HTML.
+    # In a notebook rich would show the text by itself, and a kernel's environment asks for colour.
     terminal = Console(force_jupyter=False)
-    if not terminal.is_terminal:
+    if not (terminal.is_terminal and sys.stdout.isatty()):
         terminal = Console(force_jupyter=False, width=120, color_system=None)
     with terminal.capture() as captured:
         for thing in things:

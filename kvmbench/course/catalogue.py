@@ -71,9 +71,10 @@ def images(slugs: Sequence[str] | str = ALL) -> tuple[str, ...]:
 
 
 def wanted(slug: str) -> tuple[Part, ...]:
-    """What a step, and those that it builds upon, add to the picture.
+    """What a step, and those that it builds upon, add to the picture; a later part replaces its namesake.
 
     Raises:
         NoSuchStep: the course has none of that name.
     """
-    return tuple(part for each in with_needs([step(slug)]) for part in each.parts)
+    parts = (part for each in with_needs([step(slug)]) for part in each.parts)
+    return tuple({(part.kind, part.name): part for part in parts}.values())
