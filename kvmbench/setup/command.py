@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from kvmbench.setup import apt, environment, interpreter, needs
+from kvmbench.setup import apt, browser, environment, interpreter, needs
 from kvmbench.setup.devices import DEVICES, open_tun, opened_to_all
 from kvmbench.setup.environment import Environment, State, state_of
 from kvmbench.setup.places import Places, clone_root, own_environment, places_of, readable_environments
@@ -87,13 +87,15 @@ def _test(args: list[str], clone: Path | None) -> int:
             "the tests are in the clone, and this is an installed package",
             "Go into a clone of kvmbench and type: python3 -m kvmbench test",
         )
-    wanted = (*needs.COURSE, *needs.TESTS)
+    setup, distribution = _setup_of(clone), needs.distribution()
+    wanted = (*needs.COURSE, *browser.packaged(distribution))
     if _is_foreign(clone):
-        _packages_only(_setup_of(clone), wanted)
+        _packages_only(setup, wanted)
         python = Path(sys.executable)
     else:
-        python = prepare(_setup_of(clone), extras=("test",), wanted=wanted).python
-    return run_tests(python, clone, args, uid=os.geteuid(), tell=Progress())
+        python = prepare(setup, extras=("test",), wanted=wanted).python
+    browser.ensure_own(python, distribution=distribution, power=setup.power, run=setup.run, tell=setup.tell)
+    return run_tests(python, clone, args, uid=setup.uid, tell=setup.tell)
 
 
 def check_up_options(args: Sequence[str]) -> None:
@@ -161,7 +163,7 @@ def _make_ready(setup: Setup, extras: Sequence[str], gaps: Sequence[needs.Need])
     own = Environment(own_environment(setup.places, setup.uid))
     state = State.CURRENT if ready else state_of(own, setup.places.clone, extras, uid=setup.uid)
     chosen = interpreter.choose(uid=setup.uid) if state is State.BROKEN else None
-    packages = list(needs.packages_for(gaps, distribution=needs.distribution()))
+    packages = list(needs.packages_for(gaps))
     if chosen is not None:
         packages += _venv_packages(chosen)
     _ensure_packages(setup, packages)
@@ -201,7 +203,7 @@ def _packages_only(setup: Setup, wanted: Sequence[needs.Need]) -> None:
     """In an environment of someone else's making, only the system's programs are looked after."""
     gaps = needs.missing(wanted)
     if gaps:
-        packages = needs.packages_for(gaps, distribution=needs.distribution())
+        packages = needs.packages_for(gaps)
         _ensure_packages(setup, packages)
 
 

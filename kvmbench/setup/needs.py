@@ -62,9 +62,6 @@ TESTS: tuple[Need, ...] = (
     ),
 )
 
-# Ubuntu has no package `chromium`; this one brings the snap.
-_ON_UBUNTU = {"chromium": "chromium-browser"}
-
 
 def find(name: str) -> str | None:
     """Where a program (or a file, by its full path) is, with the sbin directories looked at too."""
@@ -79,14 +76,13 @@ def missing(needs: Iterable[Need], finder: Callable[[str], str | None] = find) -
     return tuple(need for need in needs if not any(finder(name) for name in need.names))
 
 
-def packages_for(needs: Iterable[Need], *, distribution: str = "debian") -> tuple[str, ...]:
+def packages_for(needs: Iterable[Need]) -> tuple[str, ...]:
     """The packages that bring them, each once, in order.
 
     >>> packages_for([Need(("ssh",), "openssh-client", ""), Need(("ssh-keygen",), "openssh-client", "")])
     ('openssh-client',)
     """
-    renamed = _ON_UBUNTU if distribution == "ubuntu" else {}
-    return tuple(dict.fromkeys(renamed.get(need.package, need.package) for need in needs))
+    return tuple(dict.fromkeys(need.package for need in needs))
 
 
 def distribution(os_release: Path = Path("/etc/os-release")) -> str:

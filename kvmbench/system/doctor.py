@@ -15,7 +15,7 @@ import platformdirs
 
 from kvmbench.setup import apt, needs
 from kvmbench.system.kvm import KvmReport, probe_kvm
-from kvmbench.system.run import Machine, RealMachine
+from kvmbench.system.run import Completed, Machine, RealMachine
 
 Severity = Literal["needed", "optional"]
 
@@ -164,11 +164,10 @@ def _overlay(who: Patient) -> Finding:
     tried = who.machine.run(TRY_OVERLAY, timeout_s=10.0)
     if tried.ok:
         return Finding("overlay", True, "needed", "a user may mount overlays with userxattr")
-    return Finding(
+    return _cannot(
+        who,
         "overlay",
-        False,
-        "needed",
-        _last_line(tried.err) or f"exit code {tried.code}",
+        tried,
         f"{who.sudo}modprobe overlay && echo overlay | {who.sudo}tee /etc/modules-load.d/kvmbench.conf",
     )
 
@@ -177,13 +176,20 @@ def _network(who: Patient) -> Finding:
     tried = who.machine.run(TRY_NETWORK, timeout_s=10.0)
     if tried.ok:
         return Finding("network", True, "needed", "a user may make bridges, veth pairs and netfilter tables")
-    return Finding(
+    return _cannot(
+        who,
         "network",
-        False,
-        "needed",
-        _last_line(tried.err) or f"exit code {tried.code}",
+        tried,
         f"{who.sudo}modprobe -a bridge veth nf_tables nft_nat nft_masq nft_ct nft_compat",
     )
+
+
+def _cannot(who: Patient, name: str, tried: Completed, mend: str) -> Finding:
+    """A try that failed; where not even its user namespace could be made, that comes first."""
+    said = _last_line(tried.err) or f"exit code {tried.code}"
+    if said.startswith("unshare:"):
+        return Finding(name, False, "needed", "no user namespace to try it in", _mend_namespaces(who, said))
+    return Finding(name, False, "needed", said, mend)
 
 
 TRY_TUN = f"stat -c %a {TUN} && exec 3<>{TUN}"

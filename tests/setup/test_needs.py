@@ -37,11 +37,6 @@ def test_a_need_may_be_a_file() -> None:
     assert find(__file__) == __file__
 
 
-def test_the_browser_has_another_name_on_ubuntu() -> None:
-    assert packages_for(TESTS) == ("chromium",)
-    assert packages_for(TESTS, distribution="ubuntu") == ("chromium-browser",)
-
-
 def test_a_package_is_named_once() -> None:
     both = [Need(("ssh",), "openssh-client", ""), Need(("ssh-keygen",), "openssh-client", "")]
     assert packages_for(both) == ("openssh-client",)

@@ -160,6 +160,16 @@ def test_links_that_cannot_be_made() -> None:
     )
 
 
+def test_without_user_namespaces_what_needs_them_has_the_same_line() -> None:
+    refused = failed("unshare: unshare failed: No space left on device")
+    tries = (doctor.TRY_NAMESPACES, doctor.TRY_OVERLAY, doctor.TRY_NETWORK)
+    who = patient(dict.fromkeys(tries, refused), {"/proc/sys/user/max_user_namespaces": "0"})
+    wrong = gaps(diagnose(who))
+    assert [finding.name for finding in wrong] == ["user namespaces", "overlay", "network"]
+    assert len({finding.mend for finding in wrong}) == 1
+    assert wrong[1].saw == "no user namespace to try it in"
+
+
 def test_a_tun_device_that_is_missing() -> None:
     found = only_gap(patient({doctor.TRY_TUN: failed("stat: cannot statx '/dev/net/tun'")}))
     assert (found.saw, found.mend) == ("there is no /dev/net/tun", "sudo modprobe tun && ls -l /dev/net/tun")
