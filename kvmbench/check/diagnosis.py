@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from ipaddress import IPv4Address
 
-from kvmbench.check.filters import IPV4_FAMILIES, Packet, dropped_by
-from kvmbench.check.seeing import OUTSIDE_PLACE, Stuck, place_says, unread_rules
+from kvmbench.check.filters import IPV4_FAMILIES, Packet, dropped_by, strange_policies
+from kvmbench.check.seeing import OUTSIDE_PLACE, Stuck, place_says, unread_rules, within
 from kvmbench.check.stacks import OUTSIDE, Stack, stack
 from kvmbench.check.translation import source_trouble
 from kvmbench.check.way import Reach, target_address, walk
@@ -23,13 +23,19 @@ def stuck_at(seen: Snapshot, source: str, target: str, *, protocol: str = "icmp"
             f"A packet needs an address to go to: give {place_says(target)} one.",
         )
     if sender is None:
-        return watch(says, address)
+        return watch(seen, says, address)
     trouble = conversation(seen, sender, address, protocol=protocol, port=port)
-    return Stuck(f"{says}: {trouble.saw}", trouble.hint) if trouble else watch(says, address)
+    return Stuck(f"{says}: {trouble.saw}", trouble.hint) if trouble else watch(seen, says, address)
 
 
-def watch(says: str, address: IPv4Address) -> Stuck:
-    """What to say when nothing wrong is seen."""
+def watch(seen: Snapshot, says: str, address: IPv4Address) -> Stuck:
+    """What to say when nothing wrong is seen on the way."""
+    for room in seen.namespaces:
+        for chain in strange_policies(room):
+            return Stuck(
+                f"{says}; the chain {chain}{within(room.name)} has the policy drop and no rule",
+                "Such a chain stops whatever comes to its hook: `nft list ruleset` shows which one that is.",
+            )
     return Stuck(
         says, f"Watch how far the packets get: `tcpdump -ni any host {address}` on the bench (tcpdump(8))."
     )

@@ -11,6 +11,7 @@ from kvmbench.check.seeing import ipv4
 from kvmbench.model import Netns, Rule
 
 IPV4_FAMILIES = ("ip", "inet", "")
+HOOKS = ("prerouting", "input", "forward", "output", "postrouting")
 DROPS = ("drop", "reject")
 DEEPEST = 8
 """jumps that are followed"""
@@ -157,3 +158,13 @@ def dropped_by(
         if rule is None and room.policies.get(key) == "drop":
             return f"the policy of {key}, which is drop"
     return None
+
+
+def strange_policies(room: Netns) -> list[str]:
+    """Chains with the policy drop whose hook nothing tells: they have no rule, and a name of their own."""
+    known = {f"{rule.family} {rule.table} {rule.chain}" for rule in room.rules if rule.hook}
+    return [
+        key
+        for key, policy in room.policies.items()
+        if policy == "drop" and key not in known and key.split(" ")[-1].lower() not in HOOKS
+    ]

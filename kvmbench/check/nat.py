@@ -74,7 +74,7 @@ def _no_page(seen: Snapshot, name: str, server: IPv4Address, wanted: IPv4Address
     sender, room = stack(seen, f"guest:{name}"), seen.netns("")
     says = f"{name} gets no page from {server}"
     if sender is None or room is None:
-        return failed(*watch(says, server))
+        return failed(*watch(seen, says, server))
     trouble = conversation(seen, sender, server, protocol="tcp", port=80)
     if trouble is None:
         mine, bench = sender.speaks_as(server), stack(seen, "bench")
@@ -83,7 +83,7 @@ def _no_page(seen: Snapshot, name: str, server: IPv4Address, wanted: IPv4Address
         trouble = (
             source_trouble(room, packet) or wrong_source(room, packet, wanted) or uncounted(room, packet)
         )
-    return failed(f"{says}: {trouble.saw}", trouble.hint) if trouble else failed(*watch(says, server))
+    return failed(f"{says}: {trouble.saw}", trouble.hint) if trouble else failed(*watch(seen, says, server))
 
 
 def dnat_ssh(guest: str, *, address: str = "172.16.0.67", port: int = 22922, points: int = 1) -> Check:
@@ -131,7 +131,7 @@ def _no_shell(seen: Snapshot, guest: Guest, entry: IPv4Address, port: int, said:
     room, target = seen.netns(""), stack(seen, f"guest:{guest.name}")
     outside = stack(seen, "outside")
     if room is None or target is None or outside is None:
-        return failed(*watch(says, entry))
+        return failed(*watch(seen, says, entry))
     if "permission denied" in said.why.lower():
         return failed(
             f"{says}: {said.why.strip()[:80]}",
@@ -150,7 +150,7 @@ def _no_shell(seen: Snapshot, guest: Guest, entry: IPv4Address, port: int, said:
             f"{says}: the connection is refused, by {guest.name} itself",
             f"The packets arrive, and {guest.name} has no sshd listening: look at its console.",
         )
-    return failed(*watch(says, entry))
+    return failed(*watch(seen, says, entry))
 
 
 def _way_in(seen: Snapshot, outside: Stack, guest: Stack, entry: IPv4Address) -> Stuck | None:

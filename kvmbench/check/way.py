@@ -67,7 +67,7 @@ def walk(seen: Snapshot, sender: Stack, address: IPv4Address) -> Stuck | Reach:
             return Stuck(
                 f"{here.says} sends it outside, by its route for {route.destination}",
                 f"No network of {here.says} holds {address}, so the default route takes it:"
-                " one of the two is wrong.",
+                " is that address right, or is a route missing?",
             )
         here = there
     return Stuck(

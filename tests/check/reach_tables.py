@@ -129,6 +129,12 @@ TABLES = (
                 ping_fails(rules(SOLVED, FORWARD_DROP)),
                 "Bridged packets go through iptables",
             ),
+            Mistake(
+                "an empty chain of no known hook",
+                ping_fails(change_netns(SOLVED, "", rules=(), policies={"bridge f x": "drop"})),
+                "shows which one that is",
+                saw="bridge f x",
+            ),
             Mistake("all seems right", ping_fails(SOLVED), "tcpdump -ni any host 10.1.1.11"),
         ),
         blocked={
