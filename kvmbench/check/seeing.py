@@ -12,7 +12,7 @@ from kvmbench.model import Guest, Image, Inside, Link, Netns, Outcome, Probe, Pr
 
 BENCH_PLACE = "bench"
 OUTSIDE_PLACE = "outside"
-UNSETTLED = ("inmigrate", "prelaunch", "unknown")
+UNSETTLED = ("inmigrate", "unknown")
 """states in which QEMU has not said yet what becomes of the guest"""
 
 
@@ -180,6 +180,11 @@ def halted(guest: Guest) -> tuple[str, str]:
         return (
             f"{guest.name} has crashed ({guest.status})",
             "Its console shows the last words; kill the process and start it again.",
+        )
+    if guest.status == "prelaunch":
+        return (
+            f"{guest.name} was never let go (prelaunch)",
+            "-S holds the processors back from the start: leave it away, or type `c` in the monitor.",
         )
     if guest.status in ("shutdown", "postmigrate"):
         return (

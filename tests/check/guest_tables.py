@@ -98,6 +98,9 @@ HARDWARE = (
             Mistake("its disk is full", change_guest(SOLVED, "c1", status="io-error"), "`df -h /vms`"),
             Mistake("crashed", change_guest(SOLVED, "c1", status="guest-panicked"), "the last words"),
             Mistake(
+                "started with -S", change_guest(SOLVED, "c1", status="prelaunch"), "-S holds the processors"
+            ),
+            Mistake(
                 "around the launcher",
                 change_guest(SOLVED, "c1", status="unknown", qmp=None),
                 "start it with qemu-kvm (or",
