@@ -112,7 +112,7 @@ def all_at_once(commands: Sequence[str]) -> str:
     A guest's agent runs one command at a time; its questions together take as long as the slowest of them.
     """
     starts = [f"( ( {line}\n) >$d/{n}.o 2>$d/{n}.e; echo $? >$d/{n}.c) &" for n, line in enumerate(commands)]
-    shown = 'echo "probe $n $(cat $d/$n.c)"; sed "s/^/o /" $d/$n.o; sed "s/^/e /" $d/$n.e'
+    shown = 'echo "probe $n $(cat $d/$n.c)"; sed "s/^/o /" $d/$n.o; echo; sed "s/^/e /" $d/$n.e; echo'
     numbers = " ".join(str(number) for number in range(len(commands)))
     told = f"for n in {numbers}; do {shown}; done"
     return "\n".join(["d=$(mktemp -d)", *starts, "wait", told, "rm -rf $d"])

@@ -151,6 +151,8 @@ def _plain_value(value: Any) -> Any:
 
 def _names(kernel: Any, names: Sequence[str]) -> dict[int, str]:
     """Which of these namespaces the one that is asked knows under which id (rtnetlink(7), RTM_GETNSID)."""
+    from pyroute2.netlink.exceptions import NetlinkError
+
     known: dict[int, str] = {}
     for name in names:
         path = f"{NETNS_DIRECTORY}/{name}" if name != OWN else "/proc/self/ns/net"
@@ -160,6 +162,8 @@ def _names(kernel: Any, names: Sequence[str]) -> dict[int, str]:
             continue
         try:
             answer = kernel.get_netnsid(fd=namespace)
+        except NetlinkError:  # a name that is no namespace yet, or no more
+            continue
         finally:
             os.close(namespace)
         number = answer["nsid"] if answer else None
