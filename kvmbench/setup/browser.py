@@ -1,4 +1,4 @@
-"""A browser for the tests: Debian's package, or on Ubuntu, which has none, the one that Playwright fetches."""
+"""A browser for the tests: Debian has a package; on Ubuntu, which has none, Playwright fetches one."""
 
 from __future__ import annotations
 
