@@ -185,7 +185,15 @@ def _inodes(names: Sequence[str]) -> dict[int, str]:
     """The namespaces' names by their inodes, as /proc/PID/ns/net tells them; the bench's own wins."""
     paths = [(Path(netlink.NETNS_DIRECTORY, name), name) for name in names if name]
     everywhere = [*paths, (PROC / "self/ns/net", netlink.OWN)]
-    return {path.stat().st_ino: name for path, name in everywhere if path.exists()}
+    return {number: name for path, name in everywhere if (number := _inode(path))}
+
+
+def _inode(path: Path) -> int:
+    """0 where there is no such file, or no more."""
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return 0
 
 
 def _probed(probes: Sequence[Probe], found: tuple[Guest, ...], looking: _Looking) -> tuple[ProbeResult, ...]:

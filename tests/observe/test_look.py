@@ -77,9 +77,9 @@ def restless():
     while not stop.is_set():
         subprocess.run(["sh", "-c", LINES], capture_output=True)
 
+descriptors = len(os.listdir("/proc/self/fd"))
 thread = threading.Thread(target=restless, daemon=True)
 thread.start()
-descriptors = len(os.listdir("/proc/self/fd"))
 until = time.monotonic() + 5
 looks, busy, odd = 0, 0, set()
 while time.monotonic() < until:
@@ -90,7 +90,6 @@ while time.monotonic() < until:
     odd |= {trouble for trouble in seen.troubles if not trouble.startswith("namespace busy: ")}
 stop.set()
 thread.join()
-time.sleep(0.1)
 print(json.dumps([looks > 5, busy > 0, sorted(odd), len(os.listdir("/proc/self/fd")) == descriptors]))
 """
 
@@ -133,7 +132,7 @@ ip link set br-int up
 ip address add 10.1.1.254/24 dev br-int
 ip netns add router1
 ip link add vethm.1 type veth peer name vethm.2 netns router1
-iptables -t nat -A POSTROUTING -s 10.1.1.0/24 -j MASQUERADE
+iptables -t nat -A POSTROUTING -s 10.5.0.0/16 -j MASQUERADE
 qemu-img create -q -f qcow2 /run/disk.img 10M
 """
     assert inside(setup, UNCHANGED) == "() ['', 'router1'] qcow2\n"
