@@ -58,9 +58,18 @@ def stock_up(*, imported: Path | None = None, built: bool = False, again: bool =
     return found
 
 
+QUIET = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
+"""settings of JupyterLab in kvmbench's own environment: a course is no place for its news"""
+
+
 def jupyterlab(*, browser: bool, port: int) -> int:
     """Start JupyterLab on the course's notebooks; it takes this process's place."""
     stock_up()
+    overrides = Path(sys.prefix, "share", "jupyter", "lab", "settings", "overrides.json")
+    if not overrides.exists():
+        with suppress(OSError):  # the environment is somebody else's: then they are asked about news
+            overrides.parent.mkdir(parents=True, exist_ok=True)
+            overrides.write_text(json.dumps(QUIET))
     notebooks = places.notebooks_directory() or Path.cwd()
     line = [
         *(sys.executable, "-m", "jupyterlab"),

@@ -186,7 +186,10 @@ def _plan(name: str, home: Path, stock: Stock, workdir: Path, mounts: Sequence[P
         "writable": [str(path) for path in _writable(workdir, mounts)],
         "workdir": str(workdir),
         "files": [
-            [str(Path(__file__).with_name("tcpdump")), "/usr/local/sbin/tcpdump"],
+            *(
+                [str(Path(__file__).with_name(name)), f"/usr/local/sbin/{name}"]
+                for name in ("tcpdump", "dnsmasq")
+            ),
             *([[str(stock.launcher), "/usr/libexec/qemu-kvm"]] if stock.launcher else []),
         ],
         "shown": [[str(stock.image), "/vms/base/guest.qcow2"]] if stock.image else [],

@@ -26,10 +26,6 @@ HOSTS = """127.0.0.1 localhost
 172.16.0.67 {name} bench
 172.16.0.1 outside
 """
-DNSMASQ = """# One user id is mapped on a bench, so there is no other user to become.
-user=
-group=
-"""
 SSH = """# A guest gets a new host key with each new disk, and nobody can listen in on a bench.
 Host 10.1.1.* 172.16.0.*
     StrictHostKeyChecking no
@@ -213,7 +209,6 @@ def _etc(make: _Maker, layout: Layout) -> None:
     make.file("hostname", f"{layout.name}\n")
     make.file("hosts", HOSTS.format(name=layout.name))
     make.file("resolv.conf", "# A bench has no name server until you start one.\n")
-    make.file("dnsmasq.conf", DNSMASQ)
     make.file("ssh/ssh_config.d/kvmbench.conf", SSH)
     for name in ("passwd", "group"):
         lines = Path("/etc", name).read_text().splitlines()
