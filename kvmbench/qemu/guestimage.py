@@ -45,14 +45,13 @@ def ensure_guest_image(
     imported = cache / _IMPORTED
     if imported.exists() and not force:
         return imported
-    public_key = _public_key(cache)
-    wanted = _source_hash(public_key)
+    wanted = source_hash(cache)
     if not force and (found := _built(cache, wanted)):
         return found
     with _locked(cache, report):
         if not force and (found := _built(cache, wanted)):  # by another, while this one waited
             return found
-        return _build_into(cache, wanted, public_key, report)
+        return _build_into(cache, wanted, report)
 
 
 def guest_key(cache: Path | None = None) -> Path:
@@ -116,7 +115,17 @@ def use_built_image(cache: Path | None = None) -> bool:
     return True
 
 
-def _build_into(cache: Path, wanted: str, public_key: str, report: Callable[[str], None]) -> Path:
+def source_hash(cache: Path) -> str:
+    """What an image depends on beside the packages: the builder, the guest's files, the key it accepts."""
+    digest = hashlib.sha256(_public_key(cache).encode())
+    here = Path(__file__).parent
+    for path in [here / name for name in _BUILDER] + sorted(GUEST_FILES.rglob("*")):
+        if path.is_file():
+            digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _build_into(cache: Path, wanted: str, report: Callable[[str], None]) -> Path:
     if platform.machine() != "x86_64":
         raise ImageBuildFailed(
             f"the course image is built for x86-64, and this machine is {platform.machine()}",
@@ -126,7 +135,7 @@ def _build_into(cache: Path, wanted: str, public_key: str, report: Callable[[str
         scratch = Path(directory)
         made = scratch / "guest.qcow2"
         try:
-            packages = build(made, public_key, scratch, report)
+            packages = build(made, _public_key(cache), scratch, report)
         except OSError as error:
             raise ImageBuildFailed(
                 f"the course image could not be built: {error.strerror}: {error.filename or cache}",
@@ -146,16 +155,6 @@ def _built(cache: Path, wanted: str) -> Path | None:
     """The newest image that this very builder made."""
     found = sorted(cache.glob(f"guest-{wanted}-*.qcow2"), key=lambda path: path.stat().st_mtime_ns)
     return found[-1] if found else None
-
-
-def _source_hash(public_key: str) -> str:
-    """What an image depends on beside the packages: the builder, the guest's files, the key it accepts."""
-    digest = hashlib.sha256(public_key.encode())
-    here = Path(__file__).parent
-    for path in [here / name for name in _BUILDER] + sorted(GUEST_FILES.rglob("*")):
-        if path.is_file():
-            digest.update(path.name.encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()[:12]
 
 
 def _public_key(cache: Path) -> str:

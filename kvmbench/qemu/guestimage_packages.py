@@ -136,7 +136,7 @@ def _kernel_packages(environment: Mapping[str, str]) -> tuple[str, list[str]]:
 
 
 def _shown(packages: Sequence[str], environment: Mapping[str, str]) -> dict[str, str]:
-    """Those of the packages that apt has, with what they depend on; one call for all, which takes a second."""
+    """Those of the packages that apt has, with what they depend on; one call, as it takes a second."""
     shown = run(["apt-cache", "show", "--no-all-versions", *packages], env=environment)
     found: dict[str, str] = {}
     for record in shown.out.split("\n\n"):
@@ -173,8 +173,10 @@ def _own_lists(directory: Path) -> dict[str, str]:
     (directory / "lists" / "partial").mkdir(parents=True)
     (directory / "archives" / "partial").mkdir(parents=True)
     settings = directory / "apt.conf"
+    given = os.environ.get("APT_CONFIG")
     settings.write_text(
-        f'Dir::State::lists "{directory}/lists";\nDir::Cache "{directory}";\nAPT::Sandbox::User "root";\n'
+        (Path(given).read_text() if given else "")
+        + f'Dir::State::lists "{directory}/lists";\nDir::Cache "{directory}";\nAPT::Sandbox::User "root";\n'
     )
     environment = {**os.environ, "APT_CONFIG": str(settings)}
     _checked(run(["apt-get", "-q", "update"], env=environment, timeout_s=600))
