@@ -93,8 +93,9 @@ def _look(
     dnsmasqs = [process for process in running if services.runs_dnsmasq(process.program)]
     names = (netlink.OWN, *machine.listdir(netlink.NETNS_DIRECTORY))
 
-    rooms = {name: looking.start(_named(name), partial(_room, name, names, machine), None) for name in names}
+    # Guests first: they take longest to answer, and meanwhile the rest is read.
     asked = [looking.start(f"process {each.pid}", partial(_guest, each, looking), None) for each in qemus]
+    rooms = {name: looking.start(_named(name), partial(_room, name, names, machine), None) for name in names}
     disk_paths = looking.guard("images", partial(disks.paths, images, _drives(qemus, looking), machine), ())
     disks_seen = looking.start("images", partial(disks.images, disk_paths, machine), ())
     servers = looking.start("dnsmasq", partial(services.servers, dnsmasqs, _inodes(names), machine), ())
@@ -166,7 +167,7 @@ def _guest(process: Process, looking: _Looking) -> Guest | None:
     if answers is None and not (PROC / str(process.pid)).exists():
         return None
     if answers is None and typed.qmp:
-        looking.troubles.append(f"guest {typed.name}: QEMU does not answer on {typed.qmp}")
+        looking.troubles.append(f"guest {typed.name or process.pid}: QEMU does not answer on {typed.qmp}")
     stands_still = answers is not None and qmp.status(answers) != "running"
     said = None if stands_still or typed.agent is None else inside(typed.agent, agent())
     return guests.guest(process, answers, said)

@@ -113,7 +113,9 @@ def dump(names: Sequence[str] = ()) -> Dump:
                 routes=_consistent(lambda: kernel.route("dump", table=_RT_TABLE_MAIN, family=_AF_INET)),
                 neighbours=_consistent(lambda: kernel.neigh("dump")),
                 fdb=_consistent(lambda: kernel.fdb("dump")),
-                names=_names(kernel, names) if any("IFLA_LINK_NETNSID" in link for link in links) else {},
+                names=_names(
+                    kernel, names, {link["IFLA_LINK_NETNSID"] for link in links if _leads_away(link)}
+                ),
             )
     except (NetlinkError, OSError) as error:
         raise LookFailed(f"the kernel refused to list its links: {error}", "Look once more.") from error
@@ -149,12 +151,21 @@ def _plain_value(value: Any) -> Any:
     return value
 
 
-def _names(kernel: Any, names: Sequence[str]) -> dict[int, str]:
-    """Which of these namespaces the one that is asked knows under which id (rtnetlink(7), RTM_GETNSID)."""
+def _leads_away(link: Message) -> bool:
+    return "IFLA_LINK_NETNSID" in link
+
+
+def _names(kernel: Any, names: Sequence[str], wanted: set[int]) -> dict[int, str]:
+    """Which of these namespaces the one that is asked knows under the wanted ids (rtnetlink(7), RTM_GETNSID).
+
+    There is no question the other way round, and each costs about a millisecond: no more than needed are put.
+    """
     from pyroute2.netlink.exceptions import NetlinkError
 
     known: dict[int, str] = {}
     for name in names:
+        if wanted <= known.keys():
+            break
         path = f"{NETNS_DIRECTORY}/{name}" if name != OWN else "/proc/self/ns/net"
         try:
             namespace = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
