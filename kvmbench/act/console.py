@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kvmbench.act.action import Action
-from kvmbench.errors import BadInput
+from kvmbench.errors import BadInput, GuestError
 from kvmbench.qemu import launcher
 from kvmbench.qemu.options import guest_name
 
@@ -39,6 +39,10 @@ def knock(name: str) -> Action:
     return Action(
         says=f"press Enter on the console of {name}",
         today=(_KNOCK.format(socket=f"{launcher.place(name)}/console.sock"),),
+        explain=lambda ended: GuestError(
+            f"no prompt came on the console of {name}: {ended.err.strip().rpartition(chr(10))[2]}",
+            f"Is {name} running, and is its console open somewhere else? It serves one visitor at a time.",
+        ),
         awaits=f"a prompt on the console of {name}",
         timeout_s=30,
     )

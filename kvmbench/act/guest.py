@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
-from ipaddress import IPv4Address, IPv4Interface
+from ipaddress import IPv4Interface
 from itertools import pairwise
 
 from kvmbench.act import addresses, seen
@@ -37,14 +37,15 @@ def start(plan: GuestPlan) -> Action:
     )
 
 
-def ready(name: str) -> Action:
-    """Wait until a guest has booted and answers."""
+def ready(name: str, link: str = "eth0") -> Action:
+    """Wait until a guest answers and has found its network card; its agent is there before its drivers."""
     guest_name(name)
-    asked = f"until {in_guest(name, 'true')} 2>/dev/null; do sleep 1; done"
+    link_name(link)
+    asked = f"until {in_guest(name, f'ip link show {link}')} >/dev/null 2>&1; do sleep 1; done"
     return Action(
-        says=f"wait until {name} answers",
+        says=f"wait until {name} answers and has {link}",
         today=(f"timeout {BOOT_TIMEOUT_S:g} sh -c '{asked}'",),
-        awaits=f"an answer of guest {name}",
+        awaits=f"{link} of guest {name}",
         timeout_s=BOOT_TIMEOUT_S + 5,
     )
 
@@ -65,8 +66,8 @@ def run(name: str, says: str, today: str, old: str = "") -> Action:
     return Action(says=says, today=(in_guest(name, today),), old=(in_guest(name, old),) if old else ())
 
 
-def address(name: str, interface: str, link: str = "eth0") -> Action:
-    """Give a guest an address; one that has an address of that network already keeps it.
+def address(name: str, interface: str, link: str = "eth0", *, or_lease: bool = False) -> Action:
+    """Give a guest an address, and take away any other; `or_lease` lets it keep one of the same network.
 
     Raises:
         BadInput: that is no address with a prefix length.
@@ -74,14 +75,20 @@ def address(name: str, interface: str, link: str = "eth0") -> Action:
     wanted = addresses.interface(interface)
     guest_name(name)
     link_name(link)
+
+    def done(machine: Machine) -> bool:
+        held = _addresses(machine, name, link)
+        return held == (wanted,) or (or_lease and any(each.ip in wanted.network for each in held))
+
     return Action(
         says=f"give {name} the address {wanted}",
         today=(
-            in_guest(name, f"ip address replace {wanted} dev {link}"),
+            in_guest(name, f"ip -4 address flush dev {link}"),  # it may have got one by DHCP
+            in_guest(name, f"ip address add {wanted} dev {link}"),
             in_guest(name, f"ip link set {link} up"),
         ),
         old=(in_guest(name, f"ifconfig {link} {wanted.ip} netmask {wanted.netmask} up"),),
-        done=lambda machine: any(held in wanted.network for held in _addresses(machine, name, link)),
+        done=done,
     )
 
 
@@ -104,16 +111,11 @@ def lease(name: str, link: str = "eth0") -> Action:
     """
     guest_name(name)
     link_name(link)
+    ask = in_guest(name, f"udhcpc -i {link} -n -q -t 10 -T 1 -x hostname:{name}")
     return Action(
         says=f"let {name} ask for an address",
-        today=(
-            in_guest(name, f"ip -4 address flush dev {link}"),
-            in_guest(name, f"udhcpc -i {link} -n -q -t 10 -T 1"),
-        ),
-        old=(
-            in_guest(name, f"ifconfig {link} 0.0.0.0"),
-            in_guest(name, f"udhcpc -i {link} -n -q -t 10 -T 1"),
-        ),
+        today=(in_guest(name, f"ip -4 address flush dev {link}"), ask),
+        old=(in_guest(name, f"ifconfig {link} 0.0.0.0"), ask),
         awaits=f"a lease for {name}",
     )
 
@@ -178,11 +180,11 @@ def _ending(name: str, how: str) -> str:
     return f"pid=$(cat {launcher.place(name)}/pid); {how}; tail -s 0.1 --pid=$pid -f /dev/null"
 
 
-def _addresses(machine: Machine, name: str, link: str) -> tuple[IPv4Address, ...]:
+def _addresses(machine: Machine, name: str, link: str) -> tuple[IPv4Interface, ...]:
     ended = machine.run(in_guest(name, f"ip -4 -o address show dev {link}"))
     words = ended.out.split() if ended.ok else []
     after = [word for before, word in pairwise(words) if before == "inet"]
-    return tuple(IPv4Interface(word).ip for word in after)
+    return tuple(IPv4Interface(word) for word in after)
 
 
 def _explain(plan: GuestPlan) -> Callable[[Completed], KvmbenchError | None]:

@@ -3,11 +3,11 @@
 from kvmbench.course.catalogue import files, images, step, steps, wanted
 from kvmbench.course.run import Result, catch_up, check, judge, solve
 from kvmbench.course.script import script
-from kvmbench.course.step import Mistake, Part, Rotted, Step
+from kvmbench.course.step import Mistake, Wanted, Rotted, Step
 
 __all__ = [
     "Mistake",
-    "Part",
+    "Wanted",
     "Result",
     "Rotted",
     "Step",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
-from kvmbench.course.step import Part, Step
+from kvmbench.course.step import Wanted, Step
 from kvmbench.course.steps import STEPS
 from kvmbench.errors import NoSuchStep
 
@@ -70,7 +70,7 @@ def images(slugs: Sequence[str] | str = ALL) -> tuple[str, ...]:
     return tuple(dict.fromkeys(path for each in chosen(slugs) for path in each.images))
 
 
-def wanted(slug: str) -> tuple[Part, ...]:
+def wanted(slug: str) -> tuple[Wanted, ...]:
     """What a step, and those that it builds upon, add to the picture; a later part replaces its namesake.
 
     Raises:

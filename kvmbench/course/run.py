@@ -12,7 +12,11 @@ from kvmbench.course.step import Step
 from kvmbench.model import Snapshot, Verdict
 from kvmbench.system import Machine
 
-Report = Callable[[str], object]
+Report = Callable[[str], None]
+
+
+def _silent(line: str) -> None:
+    """Nobody wants to read along."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,7 @@ class Result:
 
 
 def solve(
-    slugs: Sequence[str] | str, machine: Machine | None = None, *, report: Report = str, old: bool = False
+    slugs: Sequence[str] | str, machine: Machine | None = None, *, report: Report = _silent, old: bool = False
 ) -> tuple[Done, ...]:
     """Carry out the reference solutions of steps and of all that they build upon; what is so already stays.
 
@@ -43,7 +47,7 @@ def solve(
     return _carry_out(with_needs(chosen(slugs)), machine, report, old)
 
 
-def catch_up(slug: str, machine: Machine | None = None, *, report: Report = str) -> tuple[Done, ...]:
+def catch_up(slug: str, machine: Machine | None = None, *, report: Report = _silent) -> tuple[Done, ...]:
     """Bring the bench to where a step begins: all that it builds upon is solved, itself not.
 
     Raises:

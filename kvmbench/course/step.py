@@ -28,21 +28,6 @@ class Mistake:
     """other checks of this step that notice it too"""
 
 
-@dataclass(frozen=True)
-class Part:
-    """A thing that a step asks for, as the picture shows it: dashed as long as it is not there."""
-
-    kind: str
-    """bridge, tap, veth, link, port, netns, guest, dnsmasq, snat, masquerade, dnat or forwarding"""
-    name: str = ""
-    """its name; of dnsmasq the interface it serves, of a translation what it matches, as `address[:port]`"""
-    attached_to: str = ""
-    """the bridge of a tap, the tap of a guest, the other end of a veth pair as `NAME@NETNS`, or what a
-    translation translates to"""
-    netns: str = ""
-    address: str = ""
-
-
 class Rotted(NamedTuple):
     """A line of the tutorial that cannot be typed as it stands."""
 
@@ -67,7 +52,7 @@ class Step:
     """paths that its checks look at"""
     images: tuple[str, ...] = ()
     """disk images that its checks look at"""
-    parts: tuple[Part, ...] = ()
+    parts: tuple[Wanted, ...] = ()
     """what it adds to the picture"""
     mistakes: tuple[Mistake, ...] = ()
     rotted: tuple[Rotted, ...] = ()

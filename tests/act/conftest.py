@@ -18,7 +18,9 @@ mount -t sysfs none /sys
 mount -t overlay -o lowerdir=/etc,upperdir=/run/layer/upper,workdir=/run/layer/work,userxattr none /etc
 mount -t tmpfs none /var/lib/misc
 mkdir /run/bin; cp "$LAUNCHER" /run/bin/qemu-kvm
-rm -f /etc/qemu-ifup /etc/dnsmasq.conf; printf 'user=\\ngroup=\\n' >/etc/dnsmasq.conf
+rm -f /etc/qemu-ifup
+printf '#!/bin/sh\\nexec /usr/sbin/dnsmasq --user= --group= "$@"\\n' >/run/bin/dnsmasq
+chmod +x /run/bin/dnsmasq
 ip link set lo up; ip link add ens33 type veth peer name out; ip address add 172.16.0.67/16 dev ens33
 echo $$; cat; :  # a shell that waits buries whoever else ended, as the first process has to
 """

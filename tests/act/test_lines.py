@@ -6,10 +6,23 @@ from collections.abc import Callable
 
 import pytest
 
-from kvmbench.act import addresses, bridge, dnsmasq, forwarding, guest, image, ksm, link, nat, netns, veth
+from kvmbench.act import (
+    addresses,
+    bridge,
+    console,
+    dnsmasq,
+    forwarding,
+    guest,
+    image,
+    ksm,
+    link,
+    nat,
+    netns,
+    veth,
+)
 from kvmbench.act.action import Action, apply
-from kvmbench.errors import BadInput
-from kvmbench.system import RecordedMachine
+from kvmbench.errors import BadInput, GuestError
+from kvmbench.system import Completed, RecordedMachine
 
 MATCH = "-d 172.16.0.67 -p tcp --dport 22922"
 TUTORIAL = [
@@ -83,6 +96,7 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
         "a raw image has no metadata",
     ),
     "range": (lambda: dnsmasq.start("br-int", "10.1.1.100", "10.1.1.11"), "ends before it begins"),
+    "display": (lambda: console.banner(100), "there is no VNC display :100"),
     "guest": (lambda: guest.run("c 1", "look", "ls"), "'c 1' is no name for a guest"),
 }
 
@@ -100,10 +114,15 @@ def test_a_point_to_point_network_has_two_hosts() -> None:
     assert str(addresses.interface("10.9.9.0/31")) == "10.9.9.0/31"
 
 
-def test_a_guest_that_has_an_address_of_the_network_keeps_it() -> None:
+def test_a_guest_keeps_a_lease_only_where_that_will_do() -> None:
     asked = "kvmbench exec --guest c2 -- ip -4 -o address show dev eth0"
     leased = "2: eth0    inet 10.1.1.57/24 brd 10.1.1.255 scope global eth0\n"
-    assert apply(guest.address("c2", "10.1.1.2/24"), RecordedMachine({asked: leased})).ran == ()
+    keeping = guest.address("c2", "10.1.1.2/24", or_lease=True)
+    assert apply(keeping, RecordedMachine({asked: leased})).ran == ()
+    strict = guest.address("c2", "10.1.1.2/24")
+    assert (
+        apply(strict, RecordedMachine({asked: leased} | dict.fromkeys(strict.today, ""))).ran == strict.today
+    )
 
 
 def test_a_guest_with_another_address_gets_this_one() -> None:
@@ -124,3 +143,12 @@ def test_a_guests_process_is_that_of_its_pid_file_only_while_it_is_that_guest() 
     assert apply(guest.end("c1"), RecordedMachine({}, pid)).ran == ()
     ending = guest.end("c1").today[0]
     assert apply(guest.end("c1"), RecordedMachine({ending: ""}, pid | ours)).ran == (ending,)
+
+
+def test_a_console_where_no_prompt_comes_is_explained() -> None:
+    knock = console.knock("c1")
+    silent = Completed((), 1, "", "Traceback …\nTimeoutError: timed out\n")
+    with pytest.raises(GuestError) as caught:
+        apply(knock, RecordedMachine({knock.today[0]: silent}))
+    assert caught.value.what == "no prompt came on the console of c1: TimeoutError: timed out"
+    assert "one visitor at a time" in caught.value.hint

@@ -182,7 +182,7 @@ HINDERED: dict[str, tuple[tuple[Action, ...], Action, type[Exception], str, str]
         (*BRIDGE, dnsmasq.start("br-int", "10.1.1.11", "10.1.1.20")),
         dnsmasq.start("br-int", "10.1.1.11", "10.1.1.100"),
         BadInput,
-        "another dnsmasq runs: dnsmasq --interface=br-int",
+        "another dnsmasq runs: dnsmasq --user= --group= --interface=br-int",
         "kill $(cat /run/dnsmasq.pid)",
     ),
     "a backing file is missing": (

@@ -6,7 +6,7 @@ from kvmbench.act import bridge, link
 from kvmbench.act.action import Action
 from kvmbench.check import bridge_exists, bridge_up
 from kvmbench.course.plan import BRIDGE
-from kvmbench.course.step import Mistake, Part, Rotted, Step
+from kvmbench.course.step import Mistake, Wanted, Rotted, Step
 
 _MISSPELT = "br-nit"
 
@@ -16,7 +16,7 @@ STEP = Step(
     goal=f"Make the bridge {BRIDGE} and set it up.",
     solution=(bridge.add(BRIDGE), bridge.up(BRIDGE)),
     checks=(bridge_exists(BRIDGE, points=1), bridge_up(BRIDGE, points=1)),
-    parts=(Part("bridge", BRIDGE),),
+    parts=(Wanted("bridge", BRIDGE),),
     mistakes=(
         Mistake(
             "misspelt",

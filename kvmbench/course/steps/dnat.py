@@ -6,7 +6,7 @@ from kvmbench.act import nat
 from kvmbench.act.action import Action
 from kvmbench.check import dnat_ssh
 from kvmbench.course.plan import SSH_INSIDE, SSH_OUTSIDE, UPLINK_ADDRESS
-from kvmbench.course.step import Mistake, Part, Rotted, Step
+from kvmbench.course.step import Mistake, Wanted, Rotted, Step
 
 _CHECK = "c1-ssh-from-outside"
 _CLEAR = (nat.clear("prerouting"),)
@@ -31,7 +31,7 @@ STEP = Step(
     ),
     checks=(dnat_ssh("c1", address=UPLINK_ADDRESS, port=SSH_OUTSIDE, points=4),),
     needs=("forwarding",),
-    parts=(Part("dnat", f"{UPLINK_ADDRESS}:{SSH_OUTSIDE}", f"10.1.1.1:{SSH_INSIDE}"),),
+    parts=(Wanted("dnat", f"{UPLINK_ADDRESS}:{SSH_OUTSIDE}", f"10.1.1.1:{SSH_INSIDE}"),),
     mistakes=(
         Mistake(
             "no-rule",

@@ -6,7 +6,7 @@ from kvmbench.act import dnsmasq, guest
 from kvmbench.act.action import Action
 from kvmbench.check import dhcp_serves, leased_by
 from kvmbench.course.plan import BRIDGE, C2_INTERFACE, FIRST_LEASE, LAST_LEASE, PAIR, ROUTER
-from kvmbench.course.step import Mistake, Part, Rotted, Step
+from kvmbench.course.step import Mistake, Wanted, Rotted, Step
 
 _SERVES = f"{BRIDGE}-dhcp"
 _LEASED = "c2-leased"
@@ -32,7 +32,7 @@ STEP = Step(
         leased_by("c2", first=FIRST_LEASE, last=LAST_LEASE, points=2),
     ),
     needs=("forwarding",),
-    parts=(Part("dnsmasq", BRIDGE),),
+    parts=(Wanted("dnsmasq", BRIDGE),),
     mistakes=(
         Mistake(
             "not-started",

@@ -15,7 +15,7 @@ from kvmbench.course.plan import (
     UPLINK,
     UPLINK_ADDRESS,
 )
-from kvmbench.course.step import Mistake, Part, Rotted, Step
+from kvmbench.course.step import Mistake, Wanted, Rotted, Step
 
 _WEB = "c1-source-nat"
 
@@ -33,10 +33,12 @@ STEP = Step(
         forwarding.on(),
         guest.address("c1", C1_INTERFACE),
         guest.gateway("c1", ROUTER),
-        guest.address("c2", C2_INTERFACE),
+        guest.address("c2", C2_INTERFACE, or_lease=True),  # a later step lets it ask for one
         guest.gateway("c2", ROUTER),
         nat.source(NETWORK, UPLINK),
-        guest.run("c1", "see from c1 what the outside host says", "wget -q -O - -T 5 http://172.16.0.1/"),
+        guest.run(
+            "c1", "see from c1 what the outside host says", "timeout 5 wget -q -O - http://172.16.0.1/"
+        ),
     ),
     checks=(
         has_address(BRIDGE, ROUTER_INTERFACE, points=1),
@@ -49,11 +51,11 @@ STEP = Step(
     ),
     needs=("guests",),
     parts=(
-        Part("bridge", BRIDGE, address=ROUTER_INTERFACE),
-        Part("guest", "c1", "tap01", address=C1_INTERFACE),
-        Part("guest", "c2", "tap02"),
-        Part("forwarding"),
-        Part("masquerade", NETWORK, UPLINK_ADDRESS),
+        Wanted("bridge", BRIDGE, address=ROUTER_INTERFACE),
+        Wanted("guest", "c1", "tap01", address=C1_INTERFACE),
+        Wanted("guest", "c2", "tap02"),
+        Wanted("forwarding"),
+        Wanted("masquerade", NETWORK, UPLINK_ADDRESS),
     ),
     mistakes=(
         Mistake(

@@ -9,7 +9,7 @@ from kvmbench.act import bridge, file, guest, ifup, link
 from kvmbench.act.action import Action
 from kvmbench.check import guest_disk, guest_hardware, guest_mac, guest_running, plugged_into, script_file
 from kvmbench.course.plan import BRIDGE, C1, C2, CENTOS, started_otherwise, with_drive, with_nic
-from kvmbench.course.step import Mistake, Part, Rotted, Step
+from kvmbench.course.step import Mistake, Wanted, Rotted, Step
 from kvmbench.model import Check
 from kvmbench.qemu import options
 from kvmbench.qemu.options import IFUP, GuestPlan
@@ -184,10 +184,10 @@ STEP = Step(
     needs=("host", "bridge"),
     files=(IFUP,),
     parts=(
-        Part("tap", "tap01", BRIDGE),
-        Part("guest", "c1", "tap01"),
-        Part("tap", "tap02", BRIDGE),
-        Part("guest", "c2", "tap02"),
+        Wanted("tap", "tap01", BRIDGE),
+        Wanted("guest", "c1", "tap01"),
+        Wanted("tap", "tap02", BRIDGE),
+        Wanted("guest", "c2", "tap02"),
     ),
     mistakes=(*_SCRIPT_MISTAKES, *_CABLE_MISTAKES, *_OPTION_MISTAKES),
     rotted=(

@@ -42,7 +42,7 @@ STEP = Step(
         ),
         _look(
             "see whether the kernel module is loaded",
-            "grep ^kvm /proc/modules || echo 'no kvm module listed'",
+            "grep -s ^kvm /proc/modules || echo 'no kvm module listed'",
         ),
         _look("see whether the way to it is there", "ls -l /dev/kvm || true"),
         file.symbolic_link(launcher.INSTALLED_AS, "/usr/bin"),

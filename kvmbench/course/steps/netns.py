@@ -8,7 +8,7 @@ from kvmbench.act import link, netns, veth
 from kvmbench.act.action import Action
 from kvmbench.check import has_address, link_up, netns_exists, pings, veth_pair
 from kvmbench.course.plan import NETNS, PAIR, PAIR_INTERFACES
-from kvmbench.course.step import Mistake, Part, Rotted, Step
+from kvmbench.course.step import Mistake, Wanted, Rotted, Step
 
 ONE, OTHER = PAIR
 NEAR, FAR = PAIR_INTERFACES
@@ -31,7 +31,7 @@ STEP = Step(
             (f"ip netns exec {NETNS} ip address",),
             (f"ip netns exec {NETNS} ifconfig -a",),
         ),
-        Action("send a packet over the cable", (f"ip netns exec {NETNS} ping -c 1 -W 2 10.2.2.1",)),
+        Action("send packets over the cable", (f"ip netns exec {NETNS} ping -c 3 -i 0.5 -W 2 10.2.2.1",)),
     ),
     checks=(
         netns_exists(NETNS, points=1),
@@ -43,9 +43,9 @@ STEP = Step(
     ),
     needs=("veth",),
     parts=(
-        Part("netns", NETNS),
-        Part("veth", ONE, f"{OTHER}@{NETNS}", address=NEAR),
-        Part("veth", OTHER, ONE, netns=NETNS, address=FAR),
+        Wanted("netns", NETNS),
+        Wanted("veth", ONE, f"{OTHER}@{NETNS}", address=NEAR),
+        Wanted("veth", OTHER, ONE, netns=NETNS, address=FAR),
     ),
     mistakes=(
         Mistake(

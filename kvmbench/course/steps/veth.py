@@ -7,7 +7,7 @@ from kvmbench.act.action import Action
 from kvmbench.check import link_up, veth_pair
 from kvmbench.course.combine import either
 from kvmbench.course.plan import NETNS, PAIR, PAIR_INTERFACES
-from kvmbench.course.step import Mistake, Part, Rotted, Step
+from kvmbench.course.step import Mistake, Wanted, Rotted, Step
 
 ONE, OTHER = PAIR
 _ROUTED = (
@@ -46,7 +46,7 @@ STEP = Step(
         ),
         link_up(ONE, points=1),
     ),
-    parts=(Part("veth", ONE, OTHER),),
+    parts=(Wanted("veth", ONE, OTHER),),
     mistakes=(
         Mistake(
             "one-end-deleted",

@@ -14,7 +14,7 @@ from kvmbench.course.plan import (
     with_drive,
     with_nic,
 )
-from kvmbench.course.step import Mistake, Part, Rotted, Step
+from kvmbench.course.step import Mistake, Wanted, Rotted, Step
 from kvmbench.qemu.options import GuestPlan
 
 (_DRIVE,) = C3.drives
@@ -50,7 +50,7 @@ STEP = Step(
     ),
     needs=("guests",),
     images=(_DRIVE.file,),
-    parts=(Part("tap", "tap03", BRIDGE), Part("guest", "c3", "tap03")),
+    parts=(Wanted("tap", "tap03", BRIDGE), Wanted("guest", "c3", "tap03")),
     mistakes=(
         Mistake(
             "paused",
@@ -68,6 +68,18 @@ STEP = Step(
             check="c3-on-br-int",
             hint="/etc/qemu-ifup is what gives the tap its master",
             mend=(link.master("tap03", BRIDGE),),
+        ),
+        Mistake(
+            "no-driver",
+            "c1's kernel was told to let go of its card.",
+            (guest.run("c1", "let go of the card", _UNBIND),),
+            check="c1-driver-virtio_net",
+            hint="or one that its kernel has no driver for",
+            mend=(
+                guest.run("c1", "take the card up again", _BIND),
+                guest.address("c1", C1_INTERFACE),
+                guest.gateway("c1", ROUTER),
+            ),
         ),
         _wrong(
             "another-card",
@@ -93,18 +105,6 @@ STEP = Step(
             hint="which model= wants e1000",
             mend=(guest.end("c3"),),
             also=("c3-nic-e1000",),
-        ),
-        Mistake(
-            "no-driver",
-            "c1's kernel was told to let go of its card.",
-            (guest.run("c1", "let go of the card", _UNBIND),),
-            check="c1-driver-virtio_net",
-            hint="or one that its kernel has no driver for",
-            mend=(
-                guest.run("c1", "take the card up again", _BIND),
-                guest.address("c1", C1_INTERFACE),
-                guest.gateway("c1", ROUTER),
-            ),
         ),
     ),
     rotted=(
