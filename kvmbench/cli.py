@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from kvmbench.bench import places
-from kvmbench.errors import BadInput, KvmbenchError
+from kvmbench.errors import BadInput, KvmbenchError, LookFailed
 
 if TYPE_CHECKING:
     from kvmbench.bench.lifecycle import Bench
-    from kvmbench.model import Snapshot
 
 app = typer.Typer(
     help="A disposable Linux host for learning how virtual machines and their networks work.",
@@ -68,8 +67,7 @@ def _there(name: str | None, *arguments: str) -> None:
         from kvmbench.bench import enter
 
         there = _bench(name)
-        environment = enter.environment(there) | {"PYTHONPATH": str(Path(__file__).parent.parent)}
-        line = [sys.executable, "-m", "kvmbench.cli", *arguments]
+        line, environment = enter.own_command(there, *arguments)
         sys.exit(enter.run(there, line, env=environment, cwd=str(Path.cwd())))
     if name not in (None, here):
         raise BadInput(
@@ -155,7 +153,7 @@ def exec(  # noqa: A001  (the command's name)
         sys.exit(enter.run(_bench(name), command, cwd=str(Path.cwd())))
     if outside:
         _there(name, "exec", "--outside", "--", *command)
-        from kvmbench.bench import outside as outside_host
+        from kvmbench.system import outside as outside_host
 
         sys.exit(outside_host.attach(command))
     if guest is not None:
@@ -218,17 +216,10 @@ def script(
 def look(name: BenchOption = None, as_json: JsonOption = False) -> None:
     """Look at the bench: everything that the kernel, QEMU and dnsmasq say."""
     _there(name, "look", *_flags(json=as_json))
-    from kvmbench import report
+    from kvmbench import lesson, report
 
-    seen = _look()
+    seen = lesson.look()
     print(seen.to_json() if as_json else report.snapshot_text(seen))
-
-
-def _look() -> Snapshot:
-    from kvmbench import course
-    from kvmbench.observe import look as take_a_look
-
-    return take_a_look(files=course.files(), images=course.images())
 
 
 @app.command()
@@ -237,21 +228,26 @@ def draw(
     name: BenchOption = None,
 ) -> None:
     """Draw the bench's network."""
+    from kvmbench import lesson
     from kvmbench.model import Snapshot
     from kvmbench.topology import picture
 
     if output.suffix not in (".svg", ".png"):
         raise BadInput(f"{output} is neither an SVG nor a PNG", "End the file's name in .svg or .png.")
     if places.on_bench():
-        picture(_look()).save(output)
+        picture(lesson.look()).save(output)
         return
-    import subprocess
+    from kvmbench.bench import enter
 
-    line = [sys.executable, "-m", "kvmbench.cli", "look", "--json"]
-    seen = subprocess.run([*line, *(["--bench", name] if name else [])], stdout=subprocess.PIPE)
-    if seen.returncode:
-        sys.exit(seen.returncode)
-    picture(Snapshot.from_json(seen.stdout)).save(output)
+    there = _bench(name)
+    line, environment = enter.own_command(there, "look", "--json")
+    seen = enter.capture(there, line, env=environment)
+    if not seen.ok:
+        raise LookFailed(
+            f"bench {there.name} could not be looked at: {(seen.err.strip() or 'no answer').splitlines()[0]}",
+            "Try it there: kvmbench look",
+        )
+    picture(Snapshot.from_json(seen.out)).save(output)
 
 
 @app.command()

@@ -152,7 +152,7 @@ def outside(command: str | Sequence[str], *, timeout_s: float = 20) -> Said:
     Raises:
         OutsideUnreachable: it does not answer.
     """
-    from kvmbench.bench import outside as outside_host
+    from kvmbench.system import outside as outside_host
 
     _here()
     words = ["sh", "-c", command] if isinstance(command, str) else list(command)

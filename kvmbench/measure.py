@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from kvmbench.bench import lifecycle, stock
+from kvmbench.bench import enter, lifecycle, stock
 from kvmbench.start import passing_bench
 
 ON_BENCH = """
@@ -81,17 +80,16 @@ def _round() -> dict[str, float]:
     name = f"measure-{os.getpid()}"
     found: dict[str, float] = {}
     started = time.perf_counter()
-    with passing_bench(name, Path.cwd()):
+    with passing_bench(name, Path.cwd()) as bench:
         found["a bench, created and ready"] = round(time.perf_counter() - started, 4)
         found["a kernel on it, to its first reply"] = _timed(lambda: _start_kernel("kvmbench", name))
         found["a plain ipykernel, for comparison"] = _timed(lambda: _start_kernel("python3", name))
-        _kvmbench("solve", "bridge", "--bench", name)
-        found["both guests, started to ssh"] = _timed(lambda: _both_guests(name))
-        _kvmbench("solve", "all", "--bench", name)
-        line = [sys.executable, "-c", ON_BENCH]
-        asked = [sys.executable, "-m", "kvmbench.cli", "exec", "--bench", name, "--", *line]
-        said = subprocess.run(asked, stdout=subprocess.PIPE, check=True).stdout
-        figures = json.loads(said)
+        _kvmbench(bench, "solve", "bridge")
+        found["both guests, started to ssh"] = _timed(lambda: _both_guests(bench))
+        _kvmbench(bench, "solve", "all")
+        asked, environment = enter.own_command(bench)
+        said = enter.capture(bench, [asked[0], "-c", ON_BENCH], env=environment).checked()
+        figures = json.loads(said.out)
         passed = figures.pop("checks passed")
         found |= {work: round(seconds, 4) for work, seconds in figures.items()}
         found["a bench, destroyed"] = _timed(lambda: lifecycle.destroy(name))
@@ -99,9 +97,9 @@ def _round() -> dict[str, float]:
     return found
 
 
-def _kvmbench(*arguments: str) -> None:
-    line = [sys.executable, "-m", "kvmbench.cli", *arguments]
-    subprocess.run(line, stdout=subprocess.DEVNULL, check=True)
+def _kvmbench(bench: lifecycle.Bench, *arguments: str) -> None:
+    line, environment = enter.own_command(bench, *arguments)
+    enter.capture(bench, line, env=environment).checked()
 
 
 def _start_kernel(kernel: str, bench: str) -> None:
@@ -120,5 +118,5 @@ done
 """
 
 
-def _both_guests(bench: str) -> None:
-    _kvmbench("exec", "--bench", bench, "--", "sh", "-ec", BOTH_TO_SSH)
+def _both_guests(bench: lifecycle.Bench) -> None:
+    enter.capture(bench, ["sh", "-ec", BOTH_TO_SSH]).checked()

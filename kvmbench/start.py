@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from kvmbench.bench import lifecycle, places, stock
 from kvmbench.errors import KvmbenchError, NoSuchBench
+from kvmbench.system import run
 
 
 def say(line: str) -> None:
@@ -46,7 +46,7 @@ def stock_up(*, imported: Path | None = None, built: bool = False, again: bool =
         "cpu_flag": kvm.cpu_flag,
     }
     asked = ["qemu-img", "info", "-U", "--output=json", str(image)]
-    info = json.loads(subprocess.run(asked, capture_output=True, check=True).stdout)
+    info = json.loads(run(asked).checked("Is qemu-utils installed? kvmbench doctor tells.").out)
     found = stock.Stock(
         image=image,
         image_size_bytes=int(info["virtual-size"]),
@@ -104,8 +104,8 @@ SELF_TEST = {
     "packets can be watched": """timeout 5 tcpdump -c1 -w /tmp/seen -i ens33 icmp 2>/dev/null &
         sleep 0.3; ping -c2 -i0.3 172.16.0.1 >/dev/null; wait $! && echo seen""",
     "dnsmasq serves": """ip addr add 10.9.9.1/24 dev br-test &&
-        dnsmasq -i br-test -F 10.9.9.2,10.9.9.9 && pidof dnsmasq""",
-    "a disk image": "qemu-img create -f qcow2 -o preallocation=metadata,size=1g /vms/test.img",
+        dnsmasq -i br-test -F 10.9.9.2,10.9.9.9 && pidof dnsmasq >/dev/null && echo serving""",
+    "a disk image": "qemu-img create -q -f qcow2 -o preallocation=metadata,size=1g /vms/t && ls -s /vms/t",
     "a guest starts and answers": """/usr/libexec/qemu-kvm -name probe -m 256 -net none -display none \
         -daemonize -drive file=/vms/cirros/cirros1.img,if=virtio,format=qcow2 &&
         kvmbench exec --guest probe --timeout 60 -- hostname""",
@@ -127,11 +127,11 @@ def self_test(report: Callable[[str], None] = say) -> int:
             report(f"✓ a bench is made ({time.monotonic() - started:.2f} s)")
             for title, line in SELF_TEST.items():
                 started = time.monotonic()
-                code, said = _captured(lambda line=line: enter.run(bench, ["sh", "-c", line]))  # type: ignore[misc]
+                ended = enter.capture(bench, ["sh", "-c", line])
                 took = f"{time.monotonic() - started:.2f} s"
-                last = said.strip().splitlines()[-1] if said.strip() else ""
-                failures += code != 0
-                report(f"{'✗' if code else '✓'} {title} ({took}): {last}")
+                last = (ended.out + ended.err).strip().splitlines()[-1:] or [""]
+                failures += not ended.ok
+                report(f"{'✓' if ended.ok else '✗'} {title} ({took}): {last[0].expandtabs(1)}")
     except KvmbenchError as error:
         report(f"✗ {error}")
         failures += 1
@@ -141,18 +141,3 @@ def self_test(report: Callable[[str], None] = say) -> int:
         else f"{failures} failed; `kvmbench doctor` says what this machine lacks"
     )
     return 1 if failures else 0
-
-
-def _captured(work: Callable[[], int]) -> tuple[int, str]:
-    """Run work that stays on a bench in a process of its own; its exit code and what it printed."""
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(reading)
-        os.dup2(writing, 1)
-        os.dup2(writing, 2)
-        os._exit(work())
-    os.close(writing)
-    with open(reading, "rb") as pipe:
-        said = pipe.read().decode(errors="replace")
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), said

@@ -5,18 +5,23 @@ from __future__ import annotations
 import os
 import select
 import signal
+import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
 from kvmbench.bench import linux
 from kvmbench.bench.lifecycle import Bench
 from kvmbench.errors import BenchNotRunning
+from kvmbench.system.run import Completed
 
 KINDS = ("user", "ipc", "uts", "net", "pid", "mnt")
 """the user namespace first, as it gives the right to enter the others"""
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_NOT_ENTERED = 253
 _PASSED = ("LANG", "LANGUAGE", "TERM", "COLORTERM", "TZ", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR")
 _PASSED_PREFIXES = ("LC_", "JPY_", "IPYTHON", "PYDEVD", "MPL", "KVMBENCH_", "JUPYTER_")
 
@@ -35,6 +40,13 @@ def environment(bench: Bench, given: Mapping[str, str] | None = None) -> dict[st
         "SHELL": "/bin/bash",
         "KVMBENCH_BENCH": bench.name,
     }
+
+
+def own_command(bench: Bench, *arguments: str) -> tuple[list[str], dict[str, str]]:
+    """`kvmbench ARGUMENTS` on the bench, by the very program that runs now: its words and its environment."""
+    package = Path(__file__).resolve().parents[2]
+    line = [sys.executable, "-m", "kvmbench.cli", *arguments]
+    return line, environment(bench) | {"PYTHONPATH": str(package)}
 
 
 def run(
@@ -74,6 +86,44 @@ def run(
     if child == 0:
         _become(argv, environment(bench) if env is None else env, new_session)
     return _attend(child, lifeline, to_group=new_session)
+
+
+def capture(
+    bench: Bench, argv: Sequence[str], *, env: Mapping[str, str] | None = None, cwd: str | None = None
+) -> Completed:
+    """Run a program on the bench to its end, with no input, and have what it prints.
+
+    Raises:
+        BenchNotRunning: its first process is gone.
+    """
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        child = os.fork()
+        if child == 0:
+            _run_aside(bench, argv, env, cwd, out.fileno(), err.fileno())
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        texts = []
+        for stream in (out, err):
+            stream.seek(0)
+            texts.append(stream.read().decode(errors="replace"))
+    if code == _NOT_ENTERED:
+        raise BenchNotRunning(
+            f"bench {bench.name!r} cannot be entered", f"Start it again: kvmbench bench reset {bench.name}"
+        )
+    return Completed(tuple(argv), code, *texts)
+
+
+def _run_aside(
+    bench: Bench, argv: Sequence[str], env: Mapping[str, str] | None, cwd: str | None, out: int, err: int
+) -> NoReturn:
+    try:
+        null = os.open(os.devnull, os.O_RDONLY)
+        for number, descriptor in enumerate((null, out, err)):
+            os.dup2(descriptor, number)
+        os._exit(run(bench, argv, env=env, cwd=cwd))
+    except BenchNotRunning:
+        os._exit(_NOT_ENTERED)
+    finally:
+        os._exit(1)
 
 
 def _become(argv: Sequence[str], env: Mapping[str, str], new_session: bool) -> NoReturn:

@@ -1,4 +1,4 @@
-"""The few system calls that Python 3.11 does not offer: unshare(2), setns(2), mount(2), pivot_root(2), …"""
+"""The few system calls that Python 3.11 does not offer, such as unshare(2), mount(2) and pivot_root(2)."""
 
 from __future__ import annotations
 

@@ -11,11 +11,9 @@ from pathlib import Path
 import platformdirs
 
 from kvmbench.errors import BadInput
+from kvmbench.system.outside import SERVICE
 
 DEFAULT = "default"
-SERVICE = Path("/run/kvmbench")
-"""on the bench: what belongs to it; there, and only there, this directory holds bench.json"""
-
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 
 

@@ -3,11 +3,10 @@
 from kvmbench.course.catalogue import files, images, step, steps, wanted
 from kvmbench.course.run import Result, catch_up, check, judge, solve
 from kvmbench.course.script import script
-from kvmbench.course.step import Mistake, Wanted, Rotted, Step
+from kvmbench.course.step import Mistake, Rotted, Step
 
 __all__ = [
     "Mistake",
-    "Wanted",
     "Result",
     "Rotted",
     "Step",

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
-from kvmbench.course.step import Wanted, Step
+from kvmbench.course.step import Step
 from kvmbench.course.steps import STEPS
 from kvmbench.errors import NoSuchStep
+from kvmbench.model import Wanted
 
 ALL = "all"
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from kvmbench.act.action import Action
-from kvmbench.model import Check, Probe
+from kvmbench.model import Check, Probe, Wanted
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from kvmbench.model.outcome import Check, Outcome, Verdict, blocked, failed, pas
 from kvmbench.model.probe import Probe, ProbeResult
 from kvmbench.model.services import DhcpServer, Lease
 from kvmbench.model.snapshot import Snapshot
+from kvmbench.model.wanted import Wanted
 
 __all__ = [
     "BridgePort",
@@ -41,6 +42,7 @@ __all__ = [
     "Rule",
     "Snapshot",
     "Verdict",
+    "Wanted",
     "blocked",
     "failed",
     "passed",

@@ -200,7 +200,7 @@ def _inode(path: Path) -> int:
 def _probed(probes: Sequence[Probe], found: tuple[Guest, ...], looking: _Looking) -> tuple[ProbeResult, ...]:
     if not probes:
         return ()
-    from kvmbench.bench import outside
+    from kvmbench.system import outside
 
     places = Places(looking.machine, found, agent(), outside.run)
     unanswered = tuple(ProbeResult(probe, None, why="the questions could not be put") for probe in probes)

@@ -23,7 +23,7 @@ DEADLINE_S = 8.0
 
 
 class RunOutside(Protocol):
-    """How the outside host is asked (kvmbench.bench.outside)."""
+    """How the outside host is asked (kvmbench.system.outside)."""
 
     def __call__(self, argv: Sequence[str], *, timeout_s: float = ...) -> Completed: ...
 

@@ -1,4 +1,4 @@
-"""Kernel samepage merging, which is machine-wide: switched from outside the bench by root, remembered, restored.
+"""Kernel samepage merging, which is machine-wide: switched by root from outside a bench, and restored.
 
 Source: Linux kernel documentation, admin-guide/mm/ksm.
 """

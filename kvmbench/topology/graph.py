@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import networkx as nx
 
+from kvmbench.model import Wanted
 from kvmbench.model.guest import Guest, Nic
 from kvmbench.model.network import BENCH, Link, Netns
 from kvmbench.model.services import DhcpServer
 from kvmbench.model.snapshot import UPLINK, Snapshot
 from kvmbench.topology.ids import HOST, OUTSIDE, UPLINK_NODE, dnsmasq_id, guest_id, link_id, netns_id
 from kvmbench.topology.nat import translations
-from kvmbench.topology.wanted import Wanted, ask
+from kvmbench.topology.wanted import ask
 
 if TYPE_CHECKING:
     Drawn = nx.Graph[str]

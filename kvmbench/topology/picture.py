@@ -7,11 +7,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kvmbench.model import Wanted
 from kvmbench.model.snapshot import Snapshot
 from kvmbench.topology.draw import draw, save, to_svg
 from kvmbench.topology.graph import graph
 from kvmbench.topology.theme import LIGHT, Theme
-from kvmbench.topology.wanted import Wanted
 from kvmbench.topology.words import describe
 
 if TYPE_CHECKING:

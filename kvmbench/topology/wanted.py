@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kvmbench.model.network import BENCH
@@ -13,26 +12,11 @@ from kvmbench.topology.nat import Nat, wanted_nat
 if TYPE_CHECKING:
     import networkx as nx
 
+    from kvmbench.model import Wanted
+
 TO_DO = "to do"
 _LATER = 1_000_000
 """an order behind whatever exists, so that what is asked for never takes the place of what is there"""
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """One thing that a step asks for."""
-
-    kind: str
-    """bridge, tap, veth, link, port, netns, guest, dnsmasq, snat, masquerade, dnat or forwarding"""
-    name: str = ""
-    """its name; of dnsmasq the interface it serves, of a translation what it matches, as `address[:port]`"""
-    attached_to: str = ""
-    """the bridge of a tap or port, the tap of a guest, the other end of a veth pair as `NAME` or
-    `NAME@NETNS`, or what a translation translates to"""
-    netns: str = BENCH
-    """where it is to live"""
-    address: str = ""
-    """the address that it is to have, as `10.1.1.254/24`"""
 
 
 def ask(drawn: nx.Graph[str], wanted: Iterable[Wanted]) -> None:

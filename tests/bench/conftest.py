@@ -56,12 +56,11 @@ class Person:
         line = [*self.prefix, self.python, "-c", code]
         return run(line, timeout_s=timeout_s, cwd=self.work, env=self.environment)
 
-    def start(self, *arguments: str, **options: object) -> subprocess.Popen[bytes]:
+    def start(self, *arguments: str, stdout: int | None = None) -> subprocess.Popen[bytes]:
+        """Start `kvmbench ARGUMENTS` in a session of its own."""
+        line = self.command(*arguments)
         return subprocess.Popen(
-            self.command(*arguments),
-            cwd=self.work,
-            env=self.environment,
-            **options,  # type: ignore[call-overload]
+            line, cwd=self.work, env=self.environment, stdout=stdout, start_new_session=True
         )
 
 

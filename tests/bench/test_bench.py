@@ -230,7 +230,7 @@ def test_the_machine_is_the_same_before_and_after(person: Person) -> None:
 def test_a_creator_killed_at_any_moment_leaves_no_process(person: Person) -> None:
     before = traces()
     for delay_ms in range(0, 400, 20):
-        creator = person.start("bench", "create", "cut", start_new_session=True)
+        creator = person.start("bench", "create", "cut")
         time.sleep(delay_ms / 1000)
         creator.kill()
         creator.wait()
@@ -271,7 +271,8 @@ def test_a_full_disk_is_said_in_two_lines_and_nothing_is_left(person: Person) ->
     """The data directory is a file system of 64 KiB, in a mount namespace of the test's own."""
     line = (
         f"mount -t tmpfs -o size=64k none {person.home}/kb/benches && "
-        f"{' '.join(person.command('bench', 'create', 'full'))}; code=$?; ls {person.home}/kb/benches; exit $code"
+        f"{' '.join(person.command('bench', 'create', 'full'))}; code=$?; "
+        f"ls {person.home}/kb/benches; exit $code"
     )
     (person.home / "kb" / "benches").mkdir(exist_ok=True)
     if not person.prefix and os.geteuid() != 0:

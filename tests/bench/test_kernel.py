@@ -155,11 +155,11 @@ def test_a_killed_kernel_leaves_the_bench_going(person: Person, bench: str) -> N
     assert person.kvmbench("exec", "-b", bench, "--", "true").ok
 
 
-def test_a_killed_jupyter_server_takes_its_kernels_along_not_the_bench(person: Person, bench: str) -> None:
+def test_a_killed_jupyter_server_takes_its_kernels_along(person: Person, bench: str) -> None:
     script = person.work / "server.py"
     script.write_text(
-        PRELUDE.format(name=bench)
-        + "\nasync def main():\n    await start()\n    print('up', flush=True)\n    await asyncio.sleep(100)\n"
+        PRELUDE.format(name=bench) + "\nasync def main():\n    await start()\n    print('up', flush=True)\n"
+        "    await asyncio.sleep(100)\n"
         "asyncio.run(main())\n"
     )
     server = subprocess.Popen(

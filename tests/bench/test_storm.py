@@ -54,7 +54,7 @@ def test_a_hundred_kills_leave_nothing(person: Person) -> None:
 
 
 def _kill_a_creator(person: Person, name: str, chance: random.Random) -> None:
-    creator = person.start("bench", "create", name, start_new_session=True)
+    creator = person.start("bench", "create", name)
     time.sleep(chance.uniform(0, 0.6))
     creator.kill()
     creator.wait()

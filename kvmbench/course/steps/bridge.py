@@ -6,7 +6,8 @@ from kvmbench.act import bridge, link
 from kvmbench.act.action import Action
 from kvmbench.check import bridge_exists, bridge_up
 from kvmbench.course.plan import BRIDGE
-from kvmbench.course.step import Mistake, Wanted, Rotted, Step
+from kvmbench.course.step import Mistake, Rotted, Step
+from kvmbench.model import Wanted
 
 _MISSPELT = "br-nit"
 

@@ -6,7 +6,8 @@ from kvmbench.act import nat
 from kvmbench.act.action import Action
 from kvmbench.check import dnat_ssh
 from kvmbench.course.plan import SSH_INSIDE, SSH_OUTSIDE, UPLINK_ADDRESS
-from kvmbench.course.step import Mistake, Wanted, Rotted, Step
+from kvmbench.course.step import Mistake, Rotted, Step
+from kvmbench.model import Wanted
 
 _CHECK = "c1-ssh-from-outside"
 _CLEAR = (nat.clear("prerouting"),)

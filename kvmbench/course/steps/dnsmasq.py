@@ -6,7 +6,8 @@ from kvmbench.act import dnsmasq, guest
 from kvmbench.act.action import Action
 from kvmbench.check import dhcp_serves, leased_by
 from kvmbench.course.plan import BRIDGE, C2_INTERFACE, FIRST_LEASE, LAST_LEASE, PAIR, ROUTER
-from kvmbench.course.step import Mistake, Wanted, Rotted, Step
+from kvmbench.course.step import Mistake, Rotted, Step
+from kvmbench.model import Wanted
 
 _SERVES = f"{BRIDGE}-dhcp"
 _LEASED = "c2-leased"

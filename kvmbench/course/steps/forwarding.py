@@ -15,7 +15,8 @@ from kvmbench.course.plan import (
     UPLINK,
     UPLINK_ADDRESS,
 )
-from kvmbench.course.step import Mistake, Wanted, Rotted, Step
+from kvmbench.course.step import Mistake, Rotted, Step
+from kvmbench.model import Wanted
 
 _WEB = "c1-source-nat"
 

@@ -9,8 +9,8 @@ from kvmbench.act import bridge, file, guest, ifup, link
 from kvmbench.act.action import Action
 from kvmbench.check import guest_disk, guest_hardware, guest_mac, guest_running, plugged_into, script_file
 from kvmbench.course.plan import BRIDGE, C1, C2, CENTOS, started_otherwise, with_drive, with_nic
-from kvmbench.course.step import Mistake, Wanted, Rotted, Step
-from kvmbench.model import Check
+from kvmbench.course.step import Mistake, Rotted, Step
+from kvmbench.model import Check, Wanted
 from kvmbench.qemu import options
 from kvmbench.qemu.options import IFUP, GuestPlan
 

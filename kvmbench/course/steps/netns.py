@@ -8,7 +8,8 @@ from kvmbench.act import link, netns, veth
 from kvmbench.act.action import Action
 from kvmbench.check import has_address, link_up, netns_exists, pings, veth_pair
 from kvmbench.course.plan import NETNS, PAIR, PAIR_INTERFACES
-from kvmbench.course.step import Mistake, Wanted, Rotted, Step
+from kvmbench.course.step import Mistake, Rotted, Step
+from kvmbench.model import Wanted
 
 ONE, OTHER = PAIR
 NEAR, FAR = PAIR_INTERFACES

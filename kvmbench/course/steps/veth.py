@@ -7,7 +7,8 @@ from kvmbench.act.action import Action
 from kvmbench.check import link_up, veth_pair
 from kvmbench.course.combine import either
 from kvmbench.course.plan import NETNS, PAIR, PAIR_INTERFACES
-from kvmbench.course.step import Mistake, Wanted, Rotted, Step
+from kvmbench.course.step import Mistake, Rotted, Step
+from kvmbench.model import Wanted
 
 ONE, OTHER = PAIR
 _ROUTED = (

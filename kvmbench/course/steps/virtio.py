@@ -14,7 +14,8 @@ from kvmbench.course.plan import (
     with_drive,
     with_nic,
 )
-from kvmbench.course.step import Mistake, Wanted, Rotted, Step
+from kvmbench.course.step import Mistake, Rotted, Step
+from kvmbench.model import Wanted
 from kvmbench.qemu.options import GuestPlan
 
 (_DRIVE,) = C3.drives

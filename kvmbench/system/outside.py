@@ -8,12 +8,14 @@ import select
 import socket
 import tempfile
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
-from kvmbench.bench import places
 from kvmbench.errors import OutsideUnreachable
 from kvmbench.system.run import PATH, Completed
 
-SOCKET = places.SERVICE / "service" / "outside.sock"
+SERVICE = Path("/run/kvmbench")
+"""on a bench: what belongs to it; there, and only there, this directory holds bench.json"""
+SOCKET = SERVICE / "service" / "outside.sock"
 _PASSED = ("LANG", "TERM", "COLUMNS", "LINES")
 
 
