@@ -1,0 +1,47 @@
+"""Every notebook from top to bottom on a fresh bench, with real guests: it runs through, and ends solved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kvmbench import course, tour
+
+NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.ipynb"))
+LESSONS = [path for path in NOTEBOOKS if path.stem != "00-welcome"]
+
+pytestmark = [pytest.mark.bench, pytest.mark.guest]
+
+
+def endings(told: tour.Told) -> dict[str, str]:
+    """The last verdict on each check: what came before was meant to fail, or not yet done."""
+    return {outcome["check"]: outcome["verdict"] for outcome in told.outcomes}
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_a_notebook_runs_through_and_ends_with_its_step_solved(path: Path) -> None:
+    told = tour.run_notebook(path)
+    assert told.ran, told.error
+    slug = path.stem.partition("-")[2]
+    wanted = "blocked" if slug == "ksm" else "passed"
+    ended = endings(told)
+    assert set(ended) == {check.name for check in course.step(slug).checks}
+    assert {verdict for verdict in ended.values()} <= {"passed", wanted}, told.outcomes
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_a_notebook_breaks_something_before_it_mends_it(path: Path) -> None:
+    """Read from the file, so that it costs no guest: a check stands behind the break and behind the mend."""
+    import json
+
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    checked = [cell["id"].split("-")[0] for cell in cells if "check(" in "".join(cell["source"])]
+    assert "mend" in checked
+    assert "break" in checked or path.stem == "12-ksm"
+
+
+def test_the_welcome_runs_through_and_shows_what_a_failure_looks_like() -> None:
+    told = tour.run_notebook(NOTEBOOKS[0])
+    assert told.ran, told.error
+    assert set(endings(told).values()) == {"failed"}
