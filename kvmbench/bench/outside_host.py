@@ -114,8 +114,7 @@ def _ended() -> list[tuple[int, int]]:
             return ended
         if pid == 0:
             return ended
-        code = os.waitstatus_to_exitcode(status)
-        ended.append((pid, 128 - code if code < 0 else code))
+        ended.append((pid, _exit_code(status)))
 
 
 def _answer(client: socket.socket, code: int) -> None:
@@ -147,7 +146,7 @@ def _take(client: socket.socket, others: list[socket.socket]) -> int | None:
 
 
 def _become(argv: list[str], environment: dict[str, str], descriptors: list[int]) -> NoReturn:
-    """The student's command: in the outside network, and in a user namespace that has no power over it."""
+    """The student's command: in the outside network, without power over it, alone with its processes."""
     try:
         signal.set_wakeup_fd(-1)
         for handled in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
@@ -157,18 +156,37 @@ def _become(argv: list[str], environment: dict[str, str], descriptors: list[int]
             os.dup2(descriptor, number)
         os.closerange(3, 256)
         uid, gid = os.geteuid(), os.getegid()
-        linux.unshare(linux.CLONE_NEWUSER)
-        _map_hidden(uid, gid)
-        os.chdir("/root")
-        os.execvpe(argv[0], argv, environment)
-    except FileNotFoundError:
-        os.write(2, f"outside: {argv[0]}: not found\n".encode())
+        linux.unshare(linux.CLONE_NEWUSER | linux.CLONE_NEWPID | linux.CLONE_NEWNS)
+        linux.show_to_peers()  # the keeper hides, and its children with it: /proc/self could not be written
+        linux.map_self_to_root(uid, gid)
+        first = os.fork()
+        if first == 0:
+            _attend(argv, environment)
+        os._exit(_exit_code(os.waitpid(first, 0)[1]))
     except OSError as error:
-        os.write(2, f"outside: {argv[0]}: {error.strerror}\n".encode())
-    os._exit(127)
+        os.write(2, f"outside: {error}\n".encode())
+    os._exit(126)
 
 
-def _map_hidden(uid: int, gid: int) -> None:
-    """The keeper hides from its peers, and its children with it until they exec: show /proc/self again."""
-    linux.show_to_peers()
-    linux.map_self_to_root(uid, gid)
+def _attend(argv: list[str], environment: dict[str, str]) -> NoReturn:
+    """Process 1 of the command's own pid namespace: it collects the dead, and ends with the command."""
+    linux.die_with_parent(signal.SIGKILL)
+    linux.mount("proc", "/proc", "proc")
+    os.chdir("/root")
+    command = os.fork()
+    if command == 0:
+        try:
+            os.execvpe(argv[0], argv, environment)
+        except OSError as error:
+            os.write(2, f"outside: {argv[0]}: {error.strerror}\n".encode())
+            os._exit(127 if isinstance(error, FileNotFoundError) else 126)
+    while True:
+        pid, status = os.wait()
+        if pid == command:
+            os._exit(_exit_code(status))
+
+
+def _exit_code(status: int) -> int:
+    """As a shell gives it: 128 + n for a signal n."""
+    code = os.waitstatus_to_exitcode(status)
+    return 128 - code if code < 0 else code

@@ -16,7 +16,7 @@ import pytest
 
 from kvmbench.system import Completed, run
 
-ORDINARY = "kvmbench-test"
+ORDINARY = f"kvmbench-{os.getpid()}"
 PACKAGE = Path(__file__).resolve().parents[2] / "kvmbench"
 
 

@@ -78,7 +78,9 @@ def test_outside_commands_have_no_power_over_the_outside_host(person: Person, be
     assert outside("ip", "link", "set", "eth0", "down")[0] != 0
     assert outside("ip", "addr", "add", "10.1.1.77/24", "dev", "eth0")[0] != 0
     assert outside("sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward")[0] != 0
-    assert outside("sh", "-c", "mount -t tmpfs none /mnt")[0] != 0
+    outside("sh", "-c", "mount -t tmpfs none /etc; ip link set eth0 name other")
+    assert outside("cat", "/etc/hostname") == (0, f"{bench}\n")
+    assert outside("ip", "-brief", "link", "show", "eth0")[0] == 0
     assert outside("no-such-program")[0] == 127
 
 
@@ -211,7 +213,7 @@ def end_first_process(person: Person, bench: str, which: str) -> None:
 
 
 def test_the_machine_is_the_same_before_and_after(person: Person) -> None:
-    before, before_processes = traces(), processes()
+    before = traces()
     person.kvmbench("bench", "create", "same").checked()
     person.kvmbench(
         "exec", "-b", "same", "--", "sh", "-c", "ip link add b type bridge; sysctl -w net.ipv4.ip_forward=1"
@@ -222,8 +224,7 @@ def test_the_machine_is_the_same_before_and_after(person: Person) -> None:
     during = traces()
     person.kvmbench("bench", "destroy", "same").checked()
     assert during == before == traces()
-    new = {line for pid, line in processes().items() if pid not in before_processes}
-    assert not [line for line in new if "kvmbench.bench" in line]
+    assert not keepers_of(person)
     assert not (person.home / "kb" / "benches" / "same").exists()
 
 
