@@ -37,7 +37,7 @@ def build(target: Path, public_key: str, scratch: Path, report: Report) -> Packa
     vmlinux = vmlinux_of(original, packages.tool("zstd"), scratch)
     quick = vmlinux and quick_kernel(original, vmlinux, lambda data: compress("lz4", data, "-l", "-9"))
     if not quick or len(quick) + len(initrd) > _LARGEST_BYTES - 2**20:
-        report("this kernel cannot be made to start faster: guests take some seconds longer")
+        report(f"keeping the kernel as the distribution packed it ({len(original) / 2**20:.0f} MiB)")
         quick = original
     write_disk(target, {"linux": quick, "initrd": initrd}, packages, scratch)
     if target.stat().st_size > _LARGEST_BYTES:

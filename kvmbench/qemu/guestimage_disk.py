@@ -24,7 +24,7 @@ _WORDS = (
     # No self-tests at boot: 0.1 s.
     "cryptomgr.notests initcall_blacklist=crypto_kdf108_init,init_blk_tracer",
     # A guest for exercises has nothing to guard from itself: 0.3 s.
-    "mitigations=off rodata=off init_on_alloc=0",
+    "mitigations=off nokaslr rodata=off init_on_alloc=0",
     "lsm= audit=0 nowatchdog",
     # The course is about IPv4: nothing else shall show up in tcpdump.
     "ipv6.disable_ipv6=1",
