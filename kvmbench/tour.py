@@ -85,7 +85,7 @@ def run_notebook(path: Path, *, timeout_s: int = 300) -> Told:
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
-    notebook: Any = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+    notebook: Any = nbformat.read(path, as_version=4)
     started = time.monotonic()
     error = ""
     name = f"tour-{os.getpid()}"
