@@ -124,7 +124,10 @@ def test_it_is_short(path: Path) -> None:
 
 @each_notebook
 def test_its_prose_is_short(path: Path) -> None:
-    most = {cell["id"]: MOST_CONCEPT_WORDS if first_word(cell) == "concept" else MOST_WORDS for cell in prose(path)}
+    most = {
+        cell["id"]: MOST_CONCEPT_WORDS if first_word(cell) == "concept" else MOST_WORDS
+        for cell in prose(path)
+    }
     long = {cell["id"]: words(cell) for cell in prose(path)}
     assert {name: count for name, count in long.items() if count > most[name]} == {}
 
@@ -205,7 +208,11 @@ def test_each_concept_leads_to_its_source_and_the_notebook_to_a_man_page(path: P
 
 @each_lesson
 def test_the_old_spelling_stands_beside_todays(path: Path) -> None:
-    tables = [cell for cell in prose(path) if re.search(r"^\|[^|]*tutorial[^|]*\|[^|]*today", text(cell), re.MULTILINE)]
+    tables = [
+        cell
+        for cell in prose(path)
+        if re.search(r"^\|[^|]*tutorial[^|]*\|[^|]*today", text(cell), re.MULTILINE)
+    ]
     assert tables
 
 
@@ -215,7 +222,9 @@ def test_it_ends_with_break_mend_exercises_words(path: Path) -> None:
     places = [kinds.index(kind) for kind in ENDING]
     assert places == sorted(places)
     assert kinds[-1] == "words"
-    assert [cell["id"].split("-")[1] for cell in prose(path) if first_word(cell) == "exercise"] == list(EXERCISES)
+    assert [cell["id"].split("-")[1] for cell in prose(path) if first_word(cell) == "exercise"] == list(
+        EXERCISES
+    )
 
 
 @each_notebook
@@ -227,3 +236,10 @@ def test_it_names_only_steps_that_there_are(path: Path) -> None:
 @each_lesson
 def test_its_last_check_is_of_its_own_step(path: Path) -> None:
     assert [name for call, name in calls(path) if call == "check"][-1] == slug(path)
+
+
+@each_lesson
+def test_what_it_breaks_and_mends_it_also_checks(path: Path) -> None:
+    checked = {first_word(cell) for cell in code(path) if "check(" in text(cell)}
+    # Merging is switched for the whole machine: on the bench there is nothing of it to break.
+    assert ({"mend"} if slug(path) == "ksm" else {"break", "mend"}) <= checked

@@ -24,21 +24,10 @@ def test_a_notebook_runs_through_and_ends_with_its_step_solved(path: Path) -> No
     told = tour.run_notebook(path)
     assert told.ran, told.error
     slug = path.stem.partition("-")[2]
-    wanted = "blocked" if slug == "ksm" else "passed"
     ended = endings(told)
     assert set(ended) == {check.name for check in course.step(slug).checks}
-    assert {verdict for verdict in ended.values()} <= {"passed", wanted}, told.outcomes
-
-
-@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
-def test_a_notebook_breaks_something_before_it_mends_it(path: Path) -> None:
-    """Read from the file, so that it costs no guest: a check stands behind the break and behind the mend."""
-    import json
-
-    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    checked = [cell["id"].split("-")[0] for cell in cells if "check(" in "".join(cell["source"])]
-    assert "mend" in checked
-    assert "break" in checked or path.stem == "12-ksm"
+    fine = {"passed", "blocked"} if slug == "ksm" else {"passed"}
+    assert set(ended.values()) <= fine, told.outcomes
 
 
 def test_the_welcome_runs_through_and_shows_what_a_failure_looks_like() -> None:
