@@ -238,6 +238,14 @@ def test_its_last_check_is_of_its_own_step(path: Path) -> None:
     assert [name for call, name in calls(path) if call == "check"][-1] == slug(path)
 
 
+@each_notebook
+def test_what_a_cell_asks_it_also_shows(path: Path) -> None:
+    """A page shows the value of a cell's last line alone."""
+    asking = ("check(", "picture(", "predict(", "commands(")
+    early = [c["id"] for c in code(path) if any(row.startswith(asking) for row in text(c).splitlines()[:-1])]
+    assert [name for name in early if not name.startswith("predict")] == []
+
+
 @each_lesson
 def test_what_it_breaks_and_mends_it_also_checks(path: Path) -> None:
     checked = {first_word(cell) for cell in code(path) if "check(" in text(cell)}
