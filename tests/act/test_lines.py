@@ -21,7 +21,7 @@ from kvmbench.act import (
     veth,
 )
 from kvmbench.act.action import Action, apply
-from kvmbench.errors import BadInput, GuestError
+from kvmbench.errors import BadInput, GuestError, TimedOut
 from kvmbench.system import Completed, RecordedMachine
 
 MATCH = "-d 172.16.0.67 -p tcp --dport 22922"
@@ -152,3 +152,15 @@ def test_a_console_where_no_prompt_comes_is_explained() -> None:
         apply(knock, RecordedMachine({knock.today[0]: silent}))
     assert caught.value.what == "no prompt came on the console of c1: TimeoutError: timed out"
     assert "one visitor at a time" in caught.value.hint
+
+
+def test_a_guest_that_does_not_come_is_named() -> None:
+    wait = guest.ready("c1")
+    late = Completed((), 124, "", "")
+    with pytest.raises(TimedOut, match="in vain for eth0 of guest c1"):
+        apply(wait, RecordedMachine({wait.today[0]: late}))
+
+
+def test_todays_line_of_a_guest_waits_no_longer_than_the_action() -> None:
+    wait = guest.ready("c1")
+    assert int(wait.today[0].split()[1]) < wait.timeout_s

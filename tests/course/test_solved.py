@@ -97,7 +97,8 @@ def test_a_script_typed_through_exec_passes_every_check(bench: Any, old: bool) -
     script = bench.kvmbench("script", "all", *(["--old"] if old else [])).checked().out
     bench.kvmbench("bench", "reset", name).checked()
     try:
-        bench.kvmbench("exec", "--bench", name, "--", "sh", "-c", script).checked()
+        typed = bench.kvmbench("exec", "--bench", name, "--", "sh", "-x", "-c", script)
+        assert typed.ok, typed.err[-2000:]
         ended = bench.kvmbench("check", "--bench", name, "--json")
         results = json.loads(ended.out)
         assert len(results) == sum(len(step.checks) for step in course.steps())

@@ -121,6 +121,7 @@ STEP = Step(
             check="c1-pings-c2",
             hint="the cable is missing: tap02 needs a master",
             mend=(link.master("tap02", BRIDGE),),
+            also=(_WEB,),  # a bridge has the lowest address of its ports: losing one may change it for c1
         ),
         Mistake(
             "no-translation",
