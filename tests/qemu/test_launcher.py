@@ -39,6 +39,7 @@ import sys
 from importlib.machinery import SourceFileLoader
 it = SourceFileLoader("it", {str(launcher.source())!r}).load_module()
 it.QEMU, it.RUN = "/bin/echo", sys.argv[1]
+it.running = dict  # guests that run on this machine meanwhile are none of the test's
 it.main(sys.argv[2:])
 """
 
