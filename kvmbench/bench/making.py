@@ -52,7 +52,7 @@ def plan(name: str, home: Path, stock: Stock, workdir: Path, mounts: Sequence[Pa
             ),
             *([[str(stock.launcher), "/usr/libexec/qemu-kvm"]] if stock.launcher else []),
         ],
-        "shown": [[str(stock.image), "/vms/base/guest.qcow2"]] if stock.image else [],
+        "shown": [[str(image), "/vms/base/guest.qcow2"]] if (image := _image_of(home, stock)) else [],
         "engine": stock.engine,
     }
 
@@ -98,6 +98,19 @@ def _stock_images(home: Path, stock: Stock) -> None:
                 f"the guests' disks could not be made: {made.err.strip()}",
                 "Look whether the disk is full (df -h), then type it again.",
             )
+
+
+def _image_of(home: Path, stock: Stock) -> Path | None:
+    """The image that this bench began with: its disks lean on it, also when newer benches get another one."""
+    remembered = home / "base"
+    if stock.image is not None and not remembered.is_symlink():
+        remembered.symlink_to(stock.image.resolve())
+    if remembered.is_symlink() and not remembered.exists():
+        raise BenchCreationFailed(
+            f"the image that the disks of bench {home.name!r} lean on is gone: {remembered.readlink()}",
+            f"Put it back, or start with new disks: kvmbench bench reset {home.name}",
+        )
+    return remembered.readlink() if remembered.is_symlink() else None
 
 
 def launch(plan: dict[str, Any], home: Path) -> Record:

@@ -9,6 +9,7 @@ import os
 import platform
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,7 +45,7 @@ def ensure_guest_image(
     cache = cache or cache_directory()
     imported = cache / _IMPORTED
     if imported.exists() and not force:
-        return imported
+        return imported.resolve()
     wanted = source_hash(cache)
     if not force and (found := _built(cache, wanted)):
         return found
@@ -102,8 +103,13 @@ def import_image(source: Path, cache: Path | None = None) -> Path:
                 f"Is the download whole (compare its checksum), and is there room in {cache}?",
             )
         made.chmod(0o444)
-        made.replace(cache / _IMPORTED)
-    return cache / _IMPORTED
+        # Disks of benches may lean on an image that was imported before: each has a name of its own.
+        kept = cache / f"imported-{time.time_ns()}.qcow2"
+        made.replace(kept)
+        link = Path(directory) / "link"
+        link.symlink_to(kept.name)
+        link.replace(cache / _IMPORTED)
+    return kept
 
 
 def use_built_image(cache: Path | None = None) -> bool:

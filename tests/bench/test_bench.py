@@ -176,6 +176,20 @@ def test_an_ended_bench_says_what_was_lost_and_starts_with_its_files(person: Per
     assert "its files are kept" in again.err
 
 
+def test_an_ended_bench_keeps_the_image_that_its_disks_lean_on(person: Person, bench: str) -> None:
+    end_first_process(person, bench, "init")
+    stock = person.home / "kb" / "stock.json"
+    before = stock.read_text()
+    other = person.home / "stock" / "other.qcow2"
+    run(["qemu-img", "create", "-q", "-f", "qcow2", str(other), "1M"]).checked()
+    try:
+        stock.write_text(json.dumps(json.loads(before) | {"image": str(other)}))
+        line = ("exec", "-b", bench, "--", "qemu-img", "info", "-U", "/vms/base/guest.qcow2")
+        assert "virtual size: 64 MiB" in person.kvmbench(*line).out
+    finally:
+        stock.write_text(before)
+
+
 def test_after_a_reboot_the_bench_says_so_and_works(person: Person, bench: str) -> None:
     path = person.home / "kb" / "benches" / bench / "bench.json"
     record = json.loads(path.read_text())
