@@ -52,7 +52,7 @@ def choose(directory: Path, unpack_zstd: Callable[[bytes], bytes]) -> list[Modul
     def add(name: str) -> None:
         if name in chosen or name not in files:
             return
-        content = _unpacked(files[name], unpack_zstd)
+        content = unsigned(_unpacked(files[name], unpack_zstd))
         said = elf.module_info(content)
         words = ",".join(_values(said, "depends")).split(",")
         depends = [word.replace("-", "_") for word in words if word]
@@ -63,6 +63,23 @@ def choose(directory: Path, unpack_zstd: Callable[[bytes], bytes]) -> list[Modul
     for name in (*_ESSENTIAL, *_WANTED):
         add(name)
     return list(chosen.values())
+
+
+def unsigned(module: bytes) -> bytes:
+    """A module without the signature behind it, which takes 0.05 s to verify under TCG: of each of ten.
+
+    The kernel loads it all the same, and notes once in its log that it is tainted.
+    Source: scripts/sign-file.c and include/linux/module_signature.h of Linux.
+
+    >>> unsigned(b"code" + b"signature" + bytes(8) + b"\\0\\0\\0\\x09" + b"~Module signature appended~\\n")
+    b'code'
+    """
+    mark = b"~Module signature appended~\n"
+    if not module.endswith(mark):
+        return module
+    end = len(module) - len(mark)
+    signature_bytes = int.from_bytes(module[end - 4 : end], "big")
+    return module[: end - 12 - signature_bytes]
 
 
 def dependency_list(modules: Sequence[Module]) -> str:

@@ -15,7 +15,7 @@ from kvmbench.errors import ImageBuildFailed, ImageError
 from kvmbench.qemu import guestimage
 from kvmbench.qemu.guestimage_disk import Archive
 from kvmbench.qemu.guestimage_elf import needed, sections
-from kvmbench.qemu.guestimage_modules import Module, alias_list, dependency_list
+from kvmbench.qemu.guestimage_modules import Module, alias_list, dependency_list, unsigned
 from kvmbench.qemu.guestimage_packages import newest_kernel
 from kvmbench.system.run import run
 from tests.qemu.real_guest import eventually
@@ -184,6 +184,18 @@ def test_a_driver_is_listed_with_all_that_it_needs_the_last_needed_first() -> No
     lines = dependency_list([ring, virtio, pci]).splitlines()
     assert lines[2] == "virtio_pci.ko: virtio.ko virtio_ring.ko"
     assert alias_list([ring, pci]) == "alias pci:v00001AF4d* virtio_pci\n"
+
+
+def test_a_driver_loses_its_signature_and_nothing_else() -> None:
+    signed = (
+        b"\x7fELF driver"
+        + b"s" * 300
+        + bytes(8)
+        + (300).to_bytes(4, "big")
+        + b"~Module signature appended~\n"
+    )
+    assert unsigned(signed) == b"\x7fELF driver"
+    assert unsigned(b"\x7fELF driver") == b"\x7fELF driver"
 
 
 def test_an_archive_is_what_cpio_reads(tmp_path: Path) -> None:
