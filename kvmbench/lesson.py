@@ -62,11 +62,14 @@ class Report:
                 else ""
             )
             rows.append(
-                f"<tr><td>{MARKS[result.verdict]} {result.verdict}</td><td>{html.escape(result.check)}</td>"
-                f'<td style="text-align:left">{html.escape(result.saw)}{hint}</td></tr>'
+                '<tr style="white-space:nowrap">'
+                f'<td style="text-align:left">{MARKS[result.verdict]} {result.verdict}</td>'
+                f'<td style="text-align:left">{html.escape(result.check)}</td>'
+                f'<td style="text-align:left;white-space:normal">{html.escape(result.saw)}{hint}</td></tr>'
             )
         earned, points = sum(r.earned for r in self.results), sum(r.points for r in self.results)
-        head = '<tr><th>verdict</th><th>check</th><th style="text-align:left">what was seen</th></tr>'
+        titles = ("verdict", "check", "what was seen")
+        head = "<tr>" + "".join(f'<th style="text-align:left">{title}</th>' for title in titles) + "</tr>"
         return f"<table>{head}{''.join(rows)}</table><p>{earned} of {points} points</p>"
 
 

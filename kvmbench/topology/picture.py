@@ -45,7 +45,8 @@ class Picture:
         return self.svg
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        return {"image/svg+xml": self.svg, "text/plain": str(self)}
+        # JupyterLab shows SVG as an image of fixed width and cuts it off; as HTML it fits the page.
+        return {"text/html": self.svg, "image/svg+xml": self.svg, "text/plain": str(self)}
 
 
 def picture(snapshot: Snapshot, wanted: tuple[Wanted, ...] = (), *, theme: Theme = LIGHT) -> Picture:

@@ -316,7 +316,7 @@ def test_another_suffix_is_refused_in_two_lines(tmp_path: Path, name: str) -> No
 def test_a_picture_shows_itself_in_a_notebook_and_in_a_terminal() -> None:
     shown = picture(samples.tutorial())
     bundle = shown._repr_mimebundle_()
-    assert bundle["image/svg+xml"] == shown._repr_svg_()
+    assert bundle["image/svg+xml"] == bundle["text/html"] == shown._repr_svg_()
     assert bundle["text/plain"] == describe(graph(samples.tutorial())) == str(shown)
 
 
