@@ -170,8 +170,15 @@ def _public_key(cache: Path) -> str:
 @contextmanager
 def _locked(cache: Path, report: Callable[[str], None] = lambda _: None) -> Iterator[None]:
     """One builder at a time; what an earlier one left when it was killed is swept away."""
-    cache.mkdir(parents=True, exist_ok=True)
-    with (cache / "lock").open("w") as lock:
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        lock = (cache / "lock").open("w")
+    except OSError as error:
+        raise ImageBuildFailed(
+            f"images cannot be kept in {cache}: {error.strerror}",
+            "Make that directory writable for you, or name another one in XDG_CACHE_HOME.",
+        ) from error
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -28,6 +28,7 @@ _NOT_UNPACKED = (
     "*/kernel/drivers/infiniband", "*/kernel/drivers/staging", "*/kernel/drivers/usb", "*/kernel/drivers/iio",
     "*/kernel/drivers/hwmon", "*/kernel/drivers/platform", "*/usr/share", "*/boot/System.map-*",
 )  # fmt: skip
+_ROOM = "Make room for 500 MB where the image is kept ('df -h ~/.cache'), then try again."
 _OFFLINE = "Connect this machine to its package archive, try 'apt-get update', then build the image again."
 
 
@@ -187,5 +188,6 @@ def _checked(done: Completed) -> Completed:
     if not done.ok:
         said = [line for line in (done.err or done.out).splitlines() if line.startswith("E:")]
         said = said or (done.err or done.out).strip().splitlines()[-1:] or ["it said nothing"]
-        raise ImageBuildFailed(f"{' '.join(done.argv)[:60]} … failed: {said[0]}", _OFFLINE)
+        full = "space" in said[0]  # what apt, dpkg-deb and tar say of a full disk
+        raise ImageBuildFailed(f"{' '.join(done.argv)[:60]} … failed: {said[0]}", _ROOM if full else _OFFLINE)
     return done

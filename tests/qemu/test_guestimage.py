@@ -103,6 +103,14 @@ def test_what_a_killed_builder_left_is_swept_away(cache: Path, no_archive: None)
     assert not (cache / "making-abc").exists()
 
 
+def test_a_place_that_cannot_be_written_is_told_in_two_lines(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(ImageBuildFailed) as refused:
+        guestimage.ensure_guest_image(tmp_path / "file" / "kvmbench")
+    assert len(str(refused.value).splitlines()) == 2
+    assert str(tmp_path / "file" / "kvmbench") in refused.value.what
+
+
 def test_the_key_is_made_once_and_for_its_owner_alone(cache: Path) -> None:
     key = guestimage.guest_key(cache)
     text = key.read_text()
