@@ -62,6 +62,20 @@ def test_the_tutorials_lines_work_as_typed(person: Person, bench: str, line: str
     person.kvmbench("exec", "--bench", bench, "--", "sh", "-c", line).checked()
 
 
+def test_a_bridge_that_takes_another_mac_address_is_found_at_once(person: Person, bench: str) -> None:
+    line = """set -e
+        ip link add br-int type bridge; ip link set br-int up; ip address add 10.1.1.254/24 dev br-int
+        ip netns add far; ip link add near type veth peer name there netns far
+        ip link set near address 52:54:00:00:00:09 master br-int up
+        ip -n far address add 10.1.1.1/24 dev there; ip -n far link set there up
+        ip netns exec far ping -c1 -W5 10.1.1.254
+        ip link add lower type veth peer name unused; ip link set lower address 52:54:00:00:00:01 up
+        ip link set lower master br-int
+        ip netns exec far ping -c1 -W1 10.1.1.254; cat /sys/class/net/br-int/address"""
+    ended = person.kvmbench("exec", "-b", bench, "--", "sh", "-c", line).checked()
+    assert ended.out.splitlines()[-1] == "52:54:00:00:00:01"
+
+
 def test_the_outside_web_server_tells_who_asks(person: Person, bench: str) -> None:
     assert (
         person.kvmbench("exec", "-b", bench, "--", "curl", "-s", "http://172.16.0.1/").out == "172.16.0.67\n"
