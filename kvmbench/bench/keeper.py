@@ -192,8 +192,8 @@ def _become_init(name: str, pipe: socket.socket) -> NoReturn:
         socket.sethostname(name)
         # A new namespace copies the machine's IPv4 settings: a bench starts as a plain host, not as a router.
         Path("/proc/sys/net/ipv4/ip_forward").write_text("0")
-        # A bridge takes the lowest address of its ports. When a guest comes or goes and it changes, the others
-        # hear of it at once, and do not talk to the old one until it ages (ip-sysctl, arp_notify).
+        # A bridge takes the lowest address of its ports. When a guest comes or goes and it changes, the
+        # others hear of it at once, and do not talk to the old one until it ages (ip-sysctl, arp_notify).
         Path("/proc/sys/net/ipv4/conf/all/arp_notify").write_text("1")
         _ip("link set lo up")
         _ip(f"address add {BENCH_ADDRESS} dev {UPLINK}")
