@@ -67,6 +67,8 @@ def _carry_out(
         for action in each.solution:
             done = apply(action, machine, old=old)
             report(f"  {action.says}" + ("" if done.ran else " (it is so already)"))
+            for line in done.ran:
+                report("    $ " + line.replace("\n", "\n      "))
             finished.append(done)
     return tuple(finished)
 
