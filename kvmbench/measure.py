@@ -113,7 +113,7 @@ def _start_kernel(kernel: str, bench: str) -> None:
 BOTH_TO_SSH = """
 kvmbench solve guests >/dev/null
 for guest in c1 c2; do
-    kvmbench exec --guest $guest -- sh -c 'until nc -z 127.0.0.1 22; do sleep 0.1; done'
+    kvmbench exec --guest $guest -- sh -c 'until netstat -ltn | grep -q :22; do usleep 100000; done'
 done
 """
 
