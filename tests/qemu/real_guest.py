@@ -58,14 +58,17 @@ def running(image: Path, *more: str, disk: str = "virtio", keep: Path | None = N
     directory = above / "c1"
     directory.mkdir()
     overlay = keep or directory / "disk.qcow2"
-    if not overlay.exists():
-        run(["qemu-img", "create", "-f", "qcow2", "-F", "qcow2", "-b", str(image), str(overlay)]).checked()
-    guest = Guest(directory, overlay, *more, disk=disk)
     try:
-        yield guest
+        if not overlay.exists():
+            line = ["qemu-img", "create", "-f", "qcow2", "-F", "qcow2", "-b", str(image), str(overlay)]
+            run(line).checked()
+        guest = Guest(directory, overlay, *more, disk=disk)
+        try:
+            yield guest
+        finally:
+            guest.process.kill()
+            guest.process.wait()
     finally:
-        guest.process.kill()
-        guest.process.wait()
         shutil.rmtree(above)
 
 
