@@ -405,7 +405,7 @@ server = subprocess.Popen(
 while not wire.tcp("127.0.0.1", 8000).ok:
     pass
 line = asking.all_at_once([asking.guest_command(each, each.target, "eth0") for each in questions])
-addresses = ["ip", "-n", "c1", "address"]
+addresses = ["ip", "-n", "c1", "-4", "address"]  # an IPv6 one is tentative for a while
 before = subprocess.run(addresses, capture_output=True).stdout
 done = subprocess.run(
     [shutil.which("ip"), "netns", "exec", "c1", shutil.which("busybox"), "sh", "-c", line],
