@@ -1,0 +1,286 @@
+"""The options for what is plugged in: disks, network cards, screens."""
+
+from __future__ import annotations
+
+from kvmbench.qemu.line.catalogue_shape import (
+    BLOCK,
+    DISPLAY,
+    NETWORK,
+    ON_OFF,
+    STANDARD,
+    USB,
+    Change,
+    Key,
+    Option,
+)
+
+CACHE_MODES = ("writeback", "none", "writethrough", "directsync", "unsafe")
+INTERFACES = ("ide", "scsi", "sd", "mtd", "floppy", "pflash", "virtio", "none")
+WIRES = (
+    "user",
+    "tap",
+    "bridge",
+    "l2tpv3",
+    "socket",
+    "stream",
+    "dgram",
+    "vde",
+    "vhost-user",
+    "vhost-vdpa",
+    "hubport",
+)
+
+_TAP = (
+    Key("ifname", "the tap's name on the host", "the kernel picks one: tap0, tap1, …"),
+    Key("script", "what QEMU runs to bring the tap up and plug it in; no for nothing", "/etc/qemu-ifup"),
+    Key("downscript", "what QEMU runs when the guest ends; no for nothing", "/etc/qemu-ifdown"),
+    Key("vhost", "the kernel moves the packets (virtio cards)", "off", ON_OFF),
+    Key("queues", "how many queues the tap has", "1"),
+    Key("br", "the bridge that a helper plugs it into", "br0"),
+    Key("helper", "the program that does so for somebody without root"),
+    Key("fd", "an open tap's file descriptor, instead of a name"),
+)
+_CARD = Key("model", "the card that the guest sees; model=help lists them", "e1000 on pc, e1000e on q35")
+_MAC = "its hardware address: six bytes, the first one even"
+_FIRST_MAC = "52:54:00:12:34:56, and up for more cards: the same in every guest"
+
+
+def _short(name: str, what: str, today: str) -> Option:
+    return Option(name, what, BLOCK, takes="FILE", today=today, default="no disk there")
+
+
+def _drive_keys() -> tuple[Key, ...]:
+    return (
+        Key("file", "the disk image"),
+        Key("if", "the bus that the disk is on", "ide", INTERFACES),
+        Key("media", "a disk or a CD", "disk", ("disk", "cdrom")),
+        Key("index", "its place on that bus", "the first one that is free"),
+        Key("bus", "the number of the bus, with unit= instead of index="),
+        Key("unit", "its place on bus="),
+        Key(
+            "format",
+            "how the image is written: raw, qcow2, …",
+            "QEMU looks and guesses; of a raw one it then guards the first block",
+        ),
+        Key("cache", "how the host's page cache is used", "writeback", CACHE_MODES),
+        Key("aio", "how the host reads and writes", "threads", ("threads", "native", "io_uring")),
+        Key("readonly", "the guest cannot write", "off", ON_OFF),
+        Key("snapshot", "what the guest writes is forgotten when it ends", "off", ON_OFF),
+        Key("id", "its name, for -device drive= and for the monitor"),
+        Key(
+            "discard",
+            "what becomes of blocks that the guest gives back",
+            "ignore",
+            ("ignore", "unmap", *ON_OFF),
+        ),
+        Key("serial", "the disk's serial number", changes=(Change("3.0", "removed: it is the -device's"),)),
+        Key("addr", "the PCI address", changes=(Change("3.0", "removed: it is the -device's"),)),
+        Key("cyls", "the disk's geometry", changes=(Change("3.0", "removed: it is the -device's"),)),
+        Key("heads", "the disk's geometry", changes=(Change("3.0", "removed: it is the -device's"),)),
+        Key("secs", "the disk's geometry", changes=(Change("3.0", "removed: it is the -device's"),)),
+        Key("trans", "the disk's geometry", changes=(Change("3.0", "removed: it is the -device's"),)),
+    )
+
+
+_HD = "is the {} on the machine's own bus, which is IDE on a PC"
+DEVICES: tuple[Option, ...] = (
+    _short("hda", _HD.format("first hard disk"), "-drive file=FILE,index=0,media=disk"),
+    _short("hdb", _HD.format("second hard disk"), "-drive file=FILE,index=1,media=disk"),
+    _short("hdc", _HD.format("third hard disk"), "-drive file=FILE,index=2,media=disk"),
+    _short("hdd", _HD.format("fourth hard disk"), "-drive file=FILE,index=3,media=disk"),
+    _short(
+        "cdrom",
+        "is the CD in the drive, which takes the place of the third hard disk",
+        "-drive file=FILE,index=2,media=cdrom",
+    ),
+    _short("fda", "is the first floppy", "-drive file=FILE,index=0,if=floppy"),
+    _short("fdb", "is the second floppy", "-drive file=FILE,index=1,if=floppy"),
+    Option(
+        "drive",
+        "is a disk: the image on the host, and what the guest sees of it",
+        BLOCK,
+        takes="[file=FILE][,if=BUS][,media=disk|cdrom][,index=N][,format=F][,cache=MODE][,aio=HOW][,readonly=on|off]"
+        "[,snapshot=on|off][,id=ID]",
+        keys=_drive_keys(),
+        default="no disk; an empty CD drive",
+        repeats=True,
+    ),
+    Option(
+        "blockdev",
+        "opens a disk image for a -device to show to the guest",
+        BLOCK,
+        takes="[driver=]FORMAT,node-name=NAME,file.driver=file,file.filename=FILE[,read-only=on]… | JSON",
+        implied="driver",
+        keys=(
+            Key("driver", "how the image is written: qcow2, raw, …"),
+            Key("node-name", "its name, for -device drive="),
+            Key("read-only", "nothing is written to it", "off", ON_OFF),
+            Key("file.driver", "where the image lies: file for a file"),
+            Key("file.filename", "the image"),
+            Key("file.aio", "how the host reads and writes", "threads", ("threads", "native", "io_uring")),
+            Key("cache.direct", "goes past the host's page cache", "off", ON_OFF),
+            Key("cache.no-flush", "never waits until data is on the host's disk", "off", ON_OFF),
+            Key(
+                "discard",
+                "what becomes of blocks that the guest gives back",
+                "ignore",
+                ("ignore", "unmap", *ON_OFF),
+            ),
+        ),
+        default="none",
+        changes=(Change("2.9", "new"),),
+        repeats=True,
+    ),
+    Option(
+        "device",
+        "plugs a device in; `-device help` lists them, and `-device NAME,help` what can be said of one",
+        STANDARD,
+        takes="DRIVER[,property=value…] | JSON",
+        implied="driver",
+        keys=(
+            Key("driver", "the device"),
+            Key("id", "its name, for the monitor"),
+            Key("drive", "the -blockdev or -drive behind it"),
+            Key("netdev", "the -netdev behind it"),
+            Key("chardev", "the -chardev behind it"),
+            Key("mac", _MAC, _FIRST_MAC),
+            Key("bus", "where it is plugged in"),
+            Key("addr", "its place there"),
+            Key("bootindex", "in which place the firmware tries to start from it; 0 is the first"),
+            Key("write-cache", "the disk says that it caches what is written", "on", (*ON_OFF, "auto")),
+        ),
+        default="what the board brings with it",
+        changes=(Change("0.12", "new"),),
+        asked="-device help",
+        repeats=True,
+    ),
+    Option(
+        "net",
+        "is a network card (nic), or what it is plugged into (tap, user, …); all -net are on one hub",
+        NETWORK,
+        takes="nic[,model=M][,macaddr=MAC][,id=ID][,addr=A][,vectors=V] | tap[,ifname=T]… | user… | none",
+        implied="type",
+        keys=(
+            Key("type", "a card, or a kind of wire", values=("nic", "none", *WIRES)),
+            _CARD,
+            Key("macaddr", _MAC, _FIRST_MAC),
+            Key("netdev", "the -netdev behind the card, instead of the hub"),
+            Key("id", "its name"),
+            Key("name", "its name", changes=(Change("5.1", "removed: it is id= now"),)),
+            Key("addr", "its PCI address"),
+            Key("vectors", "how many MSI-X vectors it has (virtio)"),
+            Key(
+                "vlan",
+                "the number of the hub",
+                changes=(Change("3.0", "removed: a card and a tap are a pair, written as one -nic"),),
+            ),
+            *_TAP,
+        ),
+        default="a card on QEMU's own user network",
+        changes=(Change("3.0", "vlan= was removed"), Change("5.1", "name= was removed")),
+        today="-nic TAP-OR-USER,model=M,mac=MAC,… (or -netdev …,id=N with -device M,netdev=N,mac=MAC)",
+        repeats=True,
+        plain_words=("nic", "none", *WIRES),
+    ),
+    Option(
+        "nic",
+        "is a network card together with what it is plugged into on the host",
+        NETWORK,
+        takes="tap|user|bridge|…[,model=M][,mac=MAC][,ifname=T][,script=F][,downscript=F] | none",
+        implied="type",
+        keys=(
+            Key("type", "what the card is plugged into", "user", ("none", *WIRES)),
+            _CARD,
+            Key("mac", _MAC, _FIRST_MAC),
+            Key("id", "its name"),
+            *_TAP,
+        ),
+        default="a card on QEMU's own user network",
+        changes=(Change("2.12", "new"),),
+        repeats=True,
+        plain_words=("none", *WIRES),
+    ),
+    Option(
+        "netdev",
+        "opens a tap, a user network, … on the host for a -device to be plugged into",
+        NETWORK,
+        takes="tap,id=ID[,ifname=T][,script=F][,downscript=F] | user,id=ID… | …",
+        implied="type",
+        keys=(Key("type", "what it is", values=WIRES), Key("id", "its name, for -device netdev="), *_TAP),
+        default="none",
+        changes=(Change("0.12", "new"),),
+        repeats=True,
+        plain_words=WIRES,
+    ),
+    Option(
+        "display",
+        "says where the guest's screen is shown; `-display help` lists the ways",
+        DISPLAY,
+        takes="gtk | sdl | curses | none | vnc=WHERE | …[,property=value…]",
+        implied="type",
+        keys=(
+            Key("type", "the way"),
+            Key("vnc", "a VNC server, as with -vnc"),
+            Key("gl", "draws with OpenGL", "off", (*ON_OFF, "core", "es")),
+        ),
+        default="a window, or a VNC server where there is no desktop",
+        asked="-display help",
+        plain_words=("gtk", "sdl", "curses", "none", "vnc", "egl-headless", "spice-app", "dbus"),
+    ),
+    Option(
+        "vga",
+        "chooses the graphics card that the guest sees",
+        DISPLAY,
+        takes="std | cirrus | vmware | qxl | virtio | none | …",
+        default="std",
+        changes=(Change("2.2", "std is the default; before it was cirrus"),),
+        asked="-vga help",
+        plain_words=("std", "cirrus", "vmware", "qxl", "virtio", "none", "xenfb", "tcx", "cg3"),
+    ),
+    Option(
+        "vnc",
+        "serves the screen over VNC: display N is TCP port 5900 + N",
+        DISPLAY,
+        takes="[HOST]:N | unix:PATH | none [,password=on|off][,password-secret=ID][,to=N][,share=…]",
+        implied="vnc",
+        keys=(
+            Key("vnc", "where it listens; without HOST on every address of this machine"),
+            Key("to", "the last display to try when N is taken", "0"),
+            Key("password", "asks for one, which the monitor's set_password sets", "off", ON_OFF),
+            Key("password-secret", "asks for the one in this -object secret"),
+            Key("websocket", "serves browsers too, at port 5700 + N", "off"),
+            Key("reverse", "calls somebody who listens", "off", ON_OFF),
+            Key(
+                "share",
+                "who may look at the same time",
+                "allow-exclusive",
+                ("allow-exclusive", "force-shared", "ignore"),
+            ),
+            Key("tls", "encrypts", changes=(Change("3.1", "removed: it is tls-creds= now"),)),
+            Key("x509", "encrypts", changes=(Change("3.1", "removed: it is tls-creds= now"),)),
+            Key(
+                "acl",
+                "who may come",
+                changes=(Change("6.0", "removed: it is tls-authz= or sasl-authz= now"),),
+            ),
+        ),
+        default="no VNC server, where there is a desktop",
+        changes=(Change("6.0", "password without =on is deprecated"),),
+        repeats=True,
+        plain_words=("none", "unix"),
+    ),
+    Option(
+        "usbdevice",
+        "plugs a USB device in",
+        USB,
+        takes="tablet | mouse | keyboard | …",
+        changes=(
+            Change("2.12", "disk:, host:, net: and serial: were removed"),
+            Change("6.0", "audio was removed"),
+        ),
+        default="none",
+        today="-device usb-tablet (with -usb, or a controller such as -device qemu-xhci)",
+        repeats=True,
+        plain_words=("tablet", "mouse", "keyboard", "braille"),
+    ),
+)
