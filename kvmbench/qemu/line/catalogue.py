@@ -33,14 +33,14 @@ GONE: dict[str, tuple[str, str]] = {
 }
 """options that were removed → the version, and what is written instead (QEMU manual, Removed features)"""
 
-_OTHERS = (
-    "acpitable action add-fd append audio audiodev bios boot chardev chroot compat d D debugcon "
-    "dfilter dtb dump-vmstate echr fsdev full-screen fw_cfg g gdb global icount incoming initrd "
-    "iscsi k kernel L loadvm mem-path mon msg mtdblock numa object only-migratable option-rom "
-    "overcommit parallel pflash plugin portrait prom-env readconfig rotate rtc runas sandbox sd seed "
-    "semihosting-config set smbios spice tpmdev trace usbdevice uuid virtfs watchdog-action qmp- "
-    "pretty xen-domid curses sdl alt-grab ctrl-grab soundhw watchdog "
-)
+_OTHERS = """
+acpitable action add-fd append audio audiodev bios boot chardev chroot compat d D debugcon dfilter
+dtb dump-vmstate echr fsdev full-screen fw_cfg g gdb global icount incoming initrd iscsi k kernel L
+loadvm mem-path mon msg mtdblock numa object only-migratable option-rom overcommit parallel pflash
+plugin portrait prom-env readconfig rotate rtc runas sandbox sd seed semihosting-config set smbios
+spice tpmdev trace usbdevice uuid virtfs watchdog-action qmp-pretty xen-domid curses sdl alt-grab
+ctrl-grab soundhw watchdog
+"""
 KNOWN: frozenset[str] = frozenset((*COURSE, *ALONE, *_OTHERS.split()))
 """every option's name that some QEMU had; whether the installed one has it, it says itself"""
 

@@ -28,7 +28,9 @@ from kvmbench.qemu.line.words import (
     without,
 )
 
-_READ = "name machine M accel enable-kvm cpu smp m boot display nographic vga vnc serial monitor qmp daemonize pidfile"
+_READ = """
+name machine M accel enable-kvm cpu smp m boot display nographic vga vnc serial monitor qmp daemonize pidfile
+"""
 READ = frozenset(_READ.split())
 """the options read here; disks and network cards have readers of their own"""
 FIRST = frozenset(("object", "chardev", "blockdev", "netdev", "device", "usb"))

@@ -114,7 +114,7 @@ def tokens(words: Sequence[str]) -> Line:
     found: list[Given] = []
     rest = deque(words[1:])
     while rest:
-        word, place = rest.popleft(), len(words) - len(rest)
+        place, word = len(words) - len(rest), rest.popleft()
         if not word.startswith("-") or word in ("-", "--"):
             found.append(_image(word, found, place))
             continue
@@ -250,7 +250,7 @@ def size_bytes(text: str, *, unit: str = "b") -> int:
     return size
 
 
-def meant(word: str, known: Iterable[str]) -> str:
+def meant(word: str, known: Iterable[str], *, likeness: float = 0.6) -> str:
     """The known word that was probably meant, or "".
 
     >>> meant("vritio", ["virtio", "e1000"]), meant("Tap", ["tap"]), meant("x", ["virtio"])
@@ -258,4 +258,4 @@ def meant(word: str, known: Iterable[str]) -> str:
     """
     candidates = list(known)
     lower = next((each for each in candidates if each.lower() == word.lower()), "")
-    return lower or next(iter(get_close_matches(word[:80], candidates, 1, 0.6)), "")
+    return lower or next(iter(get_close_matches(word[:80], candidates, 1, likeness)), "")
