@@ -47,11 +47,10 @@ def option_of(stderr: str, argv: Sequence[str]) -> str:
 
 
 def complaints(stderr: str) -> tuple[str, ...]:
-    """The lines in which QEMU says why it ends, without its own name, warnings and what it says of its modules."""
+    """The lines in which QEMU says why it ends, without its name and its warnings."""
     lines = [re.sub(r"^(?:\S*qemu[\w./-]*): ", "", line).strip() for line in stderr.splitlines()]
-    return tuple(
-        line for line in lines if line and "warning: " not in line and not line.startswith("module ")
-    )
+    aside = ("warning: ", "module ")
+    return tuple(line for line in lines if line and not any(word in line for word in aside))
 
 
 def _named(text: str, line: Line) -> Given | None:

@@ -85,6 +85,7 @@ class Wire:
     kind: str
     options: Fields = ()
     id: str = field(default="", compare=False)
+    said: str = field(default="", compare=False, repr=False)
 
     @property
     def tap(self) -> str | None:

@@ -86,7 +86,7 @@ def _part(each: Given, guest: Description) -> Part:
 _KINDS = {
     "nic": "is a network card that the guest sees; all -net are on one hub",
     "tap": "is what a card is plugged into: a tap, an interface of the host",
-    "user": "is what a card is plugged into: QEMU's own user network, with an address and a way out, and no way in",
+    "user": "is what a card is plugged into: QEMU's own user network, with a way out and no way in",
     "bridge": "is what a card is plugged into: a tap that a helper program puts on a bridge",
     "none": "is no network card at all",
 }
@@ -209,11 +209,13 @@ def _disk_today(each: Given, option: Option, guest: Description) -> str:
 
 
 def _card_today(each: Given, said: Fields, guest: Description) -> str:
-    card: Card | None = next((card for card in guest.cards or () if str(each) in card.said), None)
+    words = str(each)
+    known = (card for card in guest.cards or () if words in (card.said, card.wire.said if card.wire else ""))
+    card: Card | None = next(known, None)
     if last(said, "type") == "none":
         return "-nic none"
     if card is None or card.wire is None or card.joined:
         return "-netdev … for each wire and -device … for each card; -netdev hubport,… to join several"
     kept = replace(card, options=without(card.options, "vlan", "name"))
-    words = quoted(qemu_argv(Description(cards=(kept,)))[1:])
-    return words if card.said.startswith(str(each)) else f"(with its card) {words}"
+    today = quoted(qemu_argv(Description(cards=(kept,)))[1:])
+    return today if card.said == words else f"(together with its card) {today}"

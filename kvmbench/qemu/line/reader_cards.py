@@ -16,7 +16,7 @@ MODELS = {"virtio-net-pci": "virtio", "virtio-net": "virtio"}
 def read_cards(given: Sequence[Given]) -> tuple[tuple[Card, ...] | None, list[Given]]:
     """The network cards among some options (None when none were spoken of), and the other options."""
     wires = named(
-        (last(said, "id"), (_wire(said), each))
+        (last(said, "id"), (_wire(said, each), each))
         for each, said in ((each, properties(each, "type")) for each in given if each.option == "netdev")
     )
     hub, alone = _hub(given)
@@ -74,11 +74,11 @@ def _from_hub(each: Given, other: Given | None, *, alone: bool) -> Card:
     return Card(
         model=_model(last(said, "model")),
         mac=last(said, "macaddr"),
-        wire=_wire(fields(other.value or "", "type")) if other else None,
+        wire=_wire(fields(other.value or "", "type"), other) if other else None,
         options=without(said, "type", "model", "macaddr", "id"),
         joined=not alone,
         id=last(said, "id"),
-        said=f"{each} {other}" if other else str(each),
+        said=str(each),
     )
 
 
@@ -86,7 +86,7 @@ def _from_nic(said: Fields, each: Given) -> Card:
     return Card(
         model=_model(last(said, "model")),
         mac=last(said, "mac"),
-        wire=_wire(without(said, "model", "mac")),
+        wire=_wire(without(said, "model", "mac"), each),
         said=str(each),
     )
 
@@ -102,8 +102,8 @@ def _from_pair(said: Fields, wire: Wire, each: Given) -> Card:
     )
 
 
-def _wire(said: Fields) -> Wire:
-    return Wire(last(said, "type"), without(said, "type", "id"), id=last(said, "id"))
+def _wire(said: Fields, each: Given) -> Wire:
+    return Wire(last(said, "type"), without(said, "type", "id"), id=last(said, "id"), said=str(each))
 
 
 def _model(word: str) -> str:

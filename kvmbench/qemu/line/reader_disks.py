@@ -70,7 +70,7 @@ def read_disks(given: Sequence[Given]) -> tuple[tuple[Disk, ...], list[Given]]:
         if (back in sources and sources[back] in used) or (back in nodes and used & set(nodes[back][1])):
             raise BadInput(f"two devices are plugged into {back}", "Give each an image of its own.")
         if back in sources:
-            placed[sources[back]] = _plugged(placed[sources[back]], said, each)
+            placed[sources[back]] = _plugged(placed[sources[back]], said)
             used |= {each, sources[back]}
         elif back in nodes:
             disk = _from_node(nodes[back][0], said, each)
@@ -170,7 +170,7 @@ def _nodes(given: Sequence[Given]) -> dict[str, tuple[Fields, tuple[Given, ...]]
     return found
 
 
-def _plugged(disk: Disk, said: Fields, device: Given) -> Disk:
+def _plugged(disk: Disk, said: Fields) -> Disk:
     """A -drive if=none with the -device that takes it up."""
     interface, media = DEVICES[last(said, "driver")]
     return replace(
@@ -180,7 +180,6 @@ def _plugged(disk: Disk, said: Fields, device: Given) -> Disk:
         readonly=disk.readonly or media == "cdrom",
         device_options=without(said, "driver", "drive", "id"),
         device=_device(said),
-        said=f"{disk.said} {device}",
     )
 
 

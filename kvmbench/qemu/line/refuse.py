@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from kvmbench.errors import BadInput
 from kvmbench.qemu.line import mend
-from kvmbench.qemu.line.catalogue import GONE, KNOWN, Option, find
+from kvmbench.qemu.line.catalogue import COURSE, GONE, KNOWN, Option, find
 from kvmbench.qemu.line.context import Context
 from kvmbench.qemu.line.description import Description
 from kvmbench.qemu.line.reader import described, taken_apart
@@ -32,15 +32,19 @@ def refuse(line: str | Sequence[str] | Description, context: Context | None = No
     words = qemu_argv(line) if isinstance(line, Description) else line
     try:
         apart = taken_apart(words)
-        guest = described(apart)
     except BadInput as error:
-        text = words if isinstance(words, str) else " ".join(words)
-        suggestion = mend.suggest(text)
+        suggestion = mend.suggest(words if isinstance(words, str) else " ".join(words))
         hint = f"Probably meant: {suggestion.line}" if suggestion else error.hint
-        return (Trouble(error.what, hint, _about(error.what, text)),)
+        return (Trouble(error.what, hint),)
     if _asks(apart):
         return ()
-    return tuple(dict.fromkeys(_ordered(apart, _all(apart, guest, around))))
+    troubles = [trouble for each in apart.given for trouble in _option(each, around)]
+    try:
+        troubles += _all(apart, described(apart), around)
+    except BadInput as error:
+        if not any(error.what == trouble.what for trouble in troubles):
+            troubles.append(Trouble(error.what, error.hint, *_about(error.what, apart)))
+    return tuple(dict.fromkeys(_ordered(apart, troubles)))
 
 
 def _asks(line: Line) -> bool:
@@ -52,11 +56,14 @@ def _asks(line: Line) -> bool:
     )
 
 
-def _about(what: str, text: str) -> str:
-    """The option that a message names by itself."""
-    return next(
-        (word for word in what.replace(":", " ").split() if word.startswith("-") and word in text), ""
-    )
+def _about(what: str, line: Line) -> tuple[str, str]:
+    """The option that a message begins with, or whose key=value it begins with; and that key."""
+    start = what.partition(":")[0]
+    key = start.partition("=")[0]
+    named = [each for each in line.given if each.option == start.split(" ")[0].lstrip("-") != ""]
+    holding = [each for each in line.given if start in (each.value or "")]
+    found = next(reversed(named or holding), None)
+    return (str(found) if found else "", "" if named else key)
 
 
 def _ordered(line: Line, troubles: Iterable[Trouble]) -> list[Trouble]:
@@ -65,8 +72,6 @@ def _ordered(line: Line, troubles: Iterable[Trouble]) -> list[Trouble]:
 
 
 def _all(line: Line, guest: Description, around: Context) -> Iterator[Trouble]:
-    for each in line.given:
-        yield from _option(each, around)
     yield from _machine(line, guest, around)
     yield from _screens(line, guest, around)
     yield from disk_troubles(guest, around)
@@ -82,7 +87,7 @@ def _option(each: Given, around: Context) -> Iterator[Trouble]:
         hint = f"Today it is written {today}" if today else "Leave it out: nothing took its place."
         yield Trouble(f"-{each.option} was removed in QEMU {version}", hint, str(each))
     elif each.option and each.option not in KNOWN and each.option not in installed:
-        near = meant(each.option, (*KNOWN, *installed))
+        near = meant(each.option, COURSE) or meant(each.option, (*KNOWN, *installed))
         hint = f"Did you mean -{near}?" if near else "See which there are: qemu-kvm -help"
         yield Trouble(f"QEMU has no option -{each.option}", hint, str(each))
     elif option and option.takes and not (each.value or "").startswith("{"):

@@ -21,7 +21,7 @@ def card_troubles(line: Line, guest: Description, around: Context) -> Iterator[T
         yield from _model(card, around)
         yield from _mac(card, around, macs)
         if card.wire:
-            yield from _tap(card, card.wire, around, taps)
+            yield from _tap(card.wire, around, taps)
     yield from _devices(line, guest)
 
 
@@ -53,28 +53,28 @@ def _mac(card: Card, around: Context, mine: dict[str, str]) -> Iterator[Trouble]
     mine[mac] = card.said
 
 
-def _tap(card: Card, wire: Wire, around: Context, mine: set[str]) -> Iterator[Trouble]:
+def _tap(wire: Wire, around: Context, mine: set[str]) -> Iterator[Trouble]:
     tap = wire.tap
     if not tap or {"fd", "fds", "helper", "vhostfd"} & {key for key, _ in wire.options}:
         return
     if len(tap.encode(errors="surrogateescape")) > 15:
         hint = "Take a shorter one, like tap01."
-        yield Trouble(f"the interface name {tap} has more than 15 bytes", hint, card.said, "ifname")
+        yield Trouble(f"the interface name {tap} has more than 15 bytes", hint, wire.said, "ifname")
         return
     seen = around.tap(tap)
     if tap in mine:
         yield Trouble(
-            f"{tap} is the tap of two cards of this guest", "Give each a tap of its own.", card.said, "ifname"
+            f"{tap} is the tap of two cards of this guest", "Give each a tap of its own.", wire.said, "ifname"
         )
     mine.add(tap)
     if seen and seen.guest and "queues" not in dict(wire.options):
         hint = "Give each guest a tap of its own, like ifname=tap02."
-        yield Trouble(f"{tap} is in use by guest {seen.guest}", hint, card.said, "ifname")
+        yield Trouble(f"{tap} is in use by guest {seen.guest}", hint, wire.said, "ifname")
     elif around.taps is not None and seen is None and last(wire.options, "script") == "no":
         yield Trouble(
             f"there is no tap {tap}, and with script=no nobody brings it up or plugs it in",
             f"Make it first: ip tuntap add {tap} mode tap; or leave script= out.",
-            card.said,
+            wire.said,
             "ifname",
         )
 
