@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
-from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
+from typer.exceptions import TyperException
 
 from kvmbench.bench import places
 from kvmbench.errors import BadInput, KvmbenchError, LookFailed
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     help="A disposable Linux host for learning how virtual machines and their networks work.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -32,9 +31,14 @@ Command = Annotated[list[str], typer.Argument(help="The command and its argument
 
 
 def main() -> NoReturn:
-    """Run the command line; an error of ours is two lines and exit code 1."""
+    """Run the command line; an error is two lines and exit code 1, or 2 when the line cannot be meant."""
     try:
-        app()
+        sys.exit(app(sys.argv[1:] or ["--help"], prog_name="kvmbench", standalone_mode=False))
+    except TyperException as error:
+        from kvmbench import report
+
+        print(report.mistyped(error), file=sys.stderr)
+        sys.exit(2)
     except KvmbenchError as error:
         print(error, file=sys.stderr)
         sys.exit(2 if isinstance(error, BadInput) else 1)
@@ -42,15 +46,22 @@ def main() -> NoReturn:
         sys.exit(130)
     except BrokenPipeError:
         sys.exit(141)
-    sys.exit(0)
+
+
+def _find(name: str) -> None:
+    """Raise NoSuchBench, with the way to make it, where there is none of that name."""
+    from kvmbench.bench import lifecycle
+
+    if not (places.benches_directory() / places.checked_name(name)).exists():
+        lifecycle.find(name)
 
 
 def _bench(name: str | None, workdir: Path | None = None) -> Bench:
     """The running bench; the default one is made when it is missing, and an ended one is started again."""
     from kvmbench.bench import lifecycle, stock
 
-    if name and not (places.benches_directory() / places.checked_name(name)).exists():
-        return lifecycle.find(name)  # it says that there is none, and how it is made
+    if name:
+        _find(name)
     bench = lifecycle.ensure(name or places.DEFAULT, stock.load_or_make(), workdir=workdir)
     if bench.lost:
         print(f"{bench.lost}\nIt was started again.", file=sys.stderr)
@@ -91,18 +102,9 @@ def doctor(as_json: JsonOption = False) -> None:
     sys.exit(0 if all(finding.ok or finding.severity == "optional" for finding in findings) else 1)
 
 
-class BenchVerb(str, Enum):
-    """What can be done to a bench."""
-
-    create = "create"
-    list = "list"
-    reset = "reset"
-    destroy = "destroy"
-
-
 @app.command()
 def bench(
-    verb: BenchVerb,
+    verb: Literal["create", "list", "reset", "destroy"],
     name: Annotated[str, typer.Argument(help="The bench's name.")] = places.DEFAULT,
     mount: Annotated[
         list[Path] | None, typer.Option(help="Show this directory of the machine on the bench too, writable.")
@@ -120,13 +122,15 @@ def bench(
             raise BadInput(
                 f"--mount {directory}: there is no such directory", "Make it first, or leave it out."
             )
-    if verb is BenchVerb.list:
+    if verb == "list":
         known = {each: lifecycle.status(each) for each in lifecycle.names()}
         print(json.dumps(known) if as_json else report.benches_table(known))
-    elif verb is BenchVerb.create:
+    elif verb == "create":
         made = lifecycle.ensure(name, stock.load_or_make(), mounts=mount or [])
         print(f"{made.lost}\nIt was started again." if made.lost else f"bench {name} is running")
-    elif verb is BenchVerb.reset:
+    elif verb == "reset":
+        if name != places.DEFAULT:
+            _find(name)  # a misspelt name would make a second bench, and leave the first as it is
         lifecycle.reset(name, stock.load_or_make(), mounts=mount or [])
         print(f"bench {name} is running, as new")
     else:
@@ -300,44 +304,30 @@ def up(
     sys.exit(start.self_test() if only_check else start.jupyterlab(browser=browser, port=port))
 
 
-class ImageVerb(str, Enum):
-    """What can be done about the guest image."""
-
-    build = "build"
-    use = "import"
-
-
 @app.command()
 def image(
-    verb: ImageVerb,
+    verb: Literal["build", "import"],
     file: Annotated[Path | None, typer.Argument(help="A CirrOS or cloud image, for `import`.")] = None,
     again: Annotated[bool, typer.Option("--again", help="Build anew, from today's packages.")] = False,
 ) -> None:
     """Build the course's guest image, or have new benches use another one."""
     from kvmbench import start
 
-    if verb is ImageVerb.use and file is None:
+    if verb == "import" and file is None:
         raise BadInput(
             "import needs a file", "For example: kvmbench image import cirros-0.6.2-x86_64-disk.img"
         )
-    imported = file if verb is ImageVerb.use else None
-    found = start.stock_up(imported=imported, built=verb is ImageVerb.build, again=again)
+    imported = file if verb == "import" else None
+    found = start.stock_up(imported=imported, built=verb == "build", again=again)
     print(f"new benches use {found.image}")
 
 
-class Switch(str, Enum):
-    """On or off."""
-
-    on = "on"
-    off = "off"
-
-
 @app.command()
-def ksm(switch: Switch) -> None:
+def ksm(switch: Literal["on", "off"]) -> None:
     """Switch the machine's kernel samepage merging on, or back to what it was (root; machine-wide)."""
     from kvmbench.system import ksm as merging
 
-    print(merging.switch_on() if switch is Switch.on else merging.switch_back())
+    print(merging.switch_on() if switch == "on" else merging.switch_back())
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -13,9 +12,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from kvmbench.errors import BadInput
+
 if TYPE_CHECKING:
+    from typer.exceptions import TyperException
+
     from kvmbench.course import Result, Step
-    from kvmbench.model import Snapshot
+    from kvmbench.model import DhcpServer, Guest, Image, Lease, Link, Netns, Route, Rule, Snapshot
     from kvmbench.system.doctor import Finding
 
 MARKS = {"passed": "✓", "failed": "✗", "blocked": "…"}
@@ -57,6 +60,13 @@ def results_table(results: Sequence[Result]) -> str:
     blocked = sum(r.verdict == "blocked" for r in results)
     summary = f"{earned} of {points} points" + (f", {blocked} blocked" if blocked else "")
     return _printed(table, Text(summary, style="bold"))
+
+
+def mistyped(error: TyperException) -> BadInput:
+    """Typer's four lines and more about a command line that cannot be meant, in two."""
+    said = " ".join(error.format_message().replace("Value error, ", "").split())
+    context = getattr(error, "ctx", None)
+    return BadInput(said, f"See how it is typed: {context.command_path if context else 'kvmbench'} --help")
 
 
 def results_json(results: Sequence[Result]) -> str:
@@ -116,52 +126,71 @@ def benches_table(benches: Mapping[str, str]) -> str:
     return _printed(table)
 
 
+def link_text(link: Link) -> str:
+    """Its state, its addresses, and where it belongs, on a line."""
+    addresses = " ".join(map(str, link.inet)) or "no address"
+    state = ("up" if link.up else "down") + ("" if link.carrier or not link.up else ", no carrier")
+    port = f", port of {link.master}" if link.master else ""
+    peer = f", peer {link.peer}" + (f" in {link.peer_netns}" if link.peer_netns else "") if link.peer else ""
+    kind = f" ({link.kind})" if link.kind else ""
+    return f"{link.name}{kind}: {state}, {addresses}, {link.mac}{port}{peer}"
+
+
+def route_text(route: Route) -> str:
+    return f"route {route.destination} {f'via {route.gateway} ' if route.gateway else ''}dev {route.link}"
+
+
+def rule_text(rule: Rule) -> str:
+    count = "" if rule.packets is None else f" [{rule.packets} packets]"
+    return f"rule {rule.table} {rule.chain}: {rule.text}{count}"
+
+
+def netns_text(netns: Netns) -> str:
+    """A network namespace: its links, routes, rules and settings, a line each."""
+    lines = (
+        *map(link_text, netns.links),
+        *map(route_text, netns.routes),
+        *map(rule_text, netns.rules),
+        *(f"{name} = {value}" for name, value in sorted(netns.sysctls.items())),
+    )
+    title = f"network namespace {netns.name}" if netns.name else "the bench's network"
+    return "\n  ".join((title, *lines))
+
+
+def guest_text(guest: Guest) -> str:
+    inside = guest.inside
+    addresses = " ".join(str(a) for each in inside.addresses.values() for a in each) if inside else "silent"
+    nics = ", ".join(f"{nic.model} {nic.mac} on {nic.tap}" for nic in guest.nics)
+    size = f"{guest.memory_mib} MiB, {guest.vcpus} vCPUs"
+    state = f"{guest.status} ({guest.engine}), {size}, {nics or 'no NIC'}, {addresses or 'no address'}"
+    return f"guest {guest.name}: {state}"
+
+
+def dhcp_text(server: DhcpServer) -> str:
+    ranges = ", ".join(f"{first} to {last}" for first, last in server.ranges)
+    router = f", router {server.options[3]}" if 3 in server.options else ""
+    return f"dnsmasq on {', '.join(server.interfaces) or 'every interface'}: {ranges or 'no range'}{router}"
+
+
+def lease_text(lease: Lease) -> str:
+    return f"lease {lease.address} for {lease.mac} ({lease.hostname or 'no name'})"
+
+
+def image_text(image: Image) -> str:
+    size = f"{image.virtual_size_bytes / 2**30:.2f} GiB, {image.actual_size_bytes / 2**20:.1f} MiB on disk"
+    backing = f", backed by {image.backing}" if image.backing else ""
+    return f"image {image.path}: {image.format}, {size}{backing}"
+
+
 def snapshot_text(seen: Snapshot) -> str:
     """One look, room by room, for a terminal."""
-    out = io.StringIO()
-    for netns in seen.namespaces:
-        print(f"network namespace {netns.name}" if netns.name else f"bench {seen.bench}", file=out)
-        for link in netns.links:
-            addresses = " ".join(map(str, link.inet)) or "no address"
-            state = ("up" if link.up else "down") + ("" if link.carrier or not link.up else ", no carrier")
-            where = "".join(
-                (
-                    f", port of {link.master}" if link.master else "",
-                    f", peer {link.peer}" + (f" in {link.peer_netns}" if link.peer_netns else "")
-                    if link.peer
-                    else "",
-                )
-            )
-            kind = f" ({link.kind})" if link.kind else ""
-            print(f"  {link.name}{kind}: {state}, {addresses}, {link.mac}{where}", file=out)
-        for route in netns.routes:
-            via = f"via {route.gateway} " if route.gateway else ""
-            print(f"  route {route.destination} {via}dev {route.link}", file=out)
-        for rule in netns.rules:
-            count = "" if rule.packets is None else f" [{rule.packets} packets]"
-            print(f"  rule {rule.table} {rule.chain}: {rule.text}{count}", file=out)
-        for name, value in sorted(netns.sysctls.items()):
-            print(f"  {name} = {value}", file=out)
-    for guest in seen.guests:
-        inside = guest.inside
-        addresses = (
-            " ".join(str(a) for each in inside.addresses.values() for a in each) if inside else "silent"
-        )
-        nics = ", ".join(f"{nic.model} {nic.mac} on {nic.tap}" for nic in guest.nics)
-        size = f"{guest.memory_mib} MiB, {guest.vcpus} vCPUs"
-        state = f"{guest.status} ({guest.engine}), {size}, {nics or 'no NIC'}, {addresses or 'no address'}"
-        print(f"guest {guest.name}: {state}", file=out)
-    for server in seen.dhcp_servers:
-        ranges = ", ".join(f"{first} to {last}" for first, last in server.ranges)
-        print(f"dnsmasq on {', '.join(server.interfaces) or 'every interface'}: {ranges}", file=out)
-    for lease in seen.leases:
-        print(f"lease {lease.address} for {lease.mac} ({lease.hostname or 'no name'})", file=out)
-    for image in seen.images:
-        size = (
-            f"{image.virtual_size_bytes / 2**30:.2f} GiB, {image.actual_size_bytes / 2**20:.1f} MiB on disk"
-        )
-        backing = f", backed by {image.backing}" if image.backing else ""
-        print(f"image {image.path}: {image.format}, {size}{backing}", file=out)
-    for trouble in seen.troubles:
-        print(f"could not look: {trouble}", file=out)
-    return out.getvalue().rstrip("\n")
+    lines = (
+        f"bench {seen.bench}",
+        *map(netns_text, seen.namespaces),
+        *map(guest_text, seen.guests),
+        *map(dhcp_text, seen.dhcp_servers),
+        *map(lease_text, seen.leases),
+        *map(image_text, seen.images),
+        *(f"could not look: {trouble}" for trouble in seen.troubles),
+    )
+    return "\n".join(lines)

@@ -80,7 +80,7 @@ def save(figure: Figure, path: str | Path) -> None:
     """Write the picture; the suffix says how.
 
     Raises:
-        BadInput: the suffix is neither .svg nor .png.
+        BadInput: the suffix is neither .svg nor .png, or the file cannot be written.
     """
     path = Path(path)
     suffix = path.suffix.lower()
@@ -88,14 +88,22 @@ def save(figure: Figure, path: str | Path) -> None:
         raise BadInput(
             f"a picture cannot be written as {path.name!r}", "Give a file name that ends in .svg or .png."
         )
-    if suffix == ".svg":
-        path.write_text(to_svg(figure), encoding="utf-8")
-        return
+    try:
+        path.write_bytes(to_svg(figure).encode() if suffix == ".svg" else _png(figure))
+    except OSError as error:
+        raise BadInput(
+            f"{path} cannot be written: {error.strerror}", "Give a directory that is there and is yours."
+        ) from error
+
+
+def _png(figure: Figure) -> bytes:
     import matplotlib as mpl
 
+    written = io.BytesIO()
     with _ONE_AT_A_TIME, mpl.rc_context({"savefig.bbox": None}):
         words = {"Description": str(figure.get_label()), "Software": None}
-        figure.savefig(path, format="png", dpi=_PNG_DPI, metadata=words, facecolor=figure.get_facecolor())
+        figure.savefig(written, format="png", dpi=_PNG_DPI, metadata=words, facecolor=figure.get_facecolor())
+    return written.getvalue()
 
 
 def _artists(mark: Mark, to_page: Transform) -> list[Artist]:

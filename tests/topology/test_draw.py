@@ -313,6 +313,18 @@ def test_another_suffix_is_refused_in_two_lines(tmp_path: Path, name: str) -> No
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("name", ["a.svg", "a.png"])
+def test_a_picture_for_a_directory_that_is_not_there_is_refused_in_two_lines(
+    tmp_path: Path, name: str
+) -> None:
+    there = tmp_path / "missing" / name
+    with pytest.raises(BadInput) as raised:
+        save(figure("empty"), there)
+    assert str(raised.value) == (
+        f"{there} cannot be written: No such file or directory\nGive a directory that is there and is yours."
+    )
+
+
 def test_a_picture_shows_itself_in_a_notebook_and_in_a_terminal() -> None:
     shown = picture(samples.tutorial())
     bundle = shown._repr_mimebundle_()
