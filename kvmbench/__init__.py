@@ -10,6 +10,7 @@ In a notebook whose kernel runs on a bench:
     catch_up("bridge")  bring the bench to where the step begins
     outside("…")        a command on the outside host
     guest("c1", "…")    a command in a guest
+    monitor("c1", "…")  a line at the monitor of a guest's QEMU
     predict("…", …)     a question that the next look settles; recorded, never graded
 """
 
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from kvmbench.errors import KvmbenchError
 
 if TYPE_CHECKING:
-    from kvmbench.lesson import catch_up, check, commands, guest, look, outside, picture, solve
+    from kvmbench.lesson import catch_up, check, commands, guest, look, monitor, outside, picture, solve
     from kvmbench.widgets import predict
 
 __version__ = "0.1.0"
@@ -32,6 +33,7 @@ __all__ = [
     "commands",
     "guest",
     "look",
+    "monitor",
     "outside",
     "picture",
     "predict",

@@ -1,6 +1,6 @@
-"""What a notebook types: check, look, picture, solve, catch_up, commands, outside, guest; each shows itself.
+"""What a notebook types: check, look, picture, solve, catch_up, commands, outside, guest, monitor.
 
-A notebook's kernel runs on the bench, so all of this is local to it.
+Each shows itself. A notebook's kernel runs on the bench, so all of this is local to it.
 """
 
 from __future__ import annotations
@@ -8,21 +8,30 @@ from __future__ import annotations
 import html
 import shlex
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kvmbench import course
 from kvmbench.bench import places
-from kvmbench.errors import NotOnABench
+from kvmbench.errors import GuestError, NotOnABench
 from kvmbench.report import MARKS, results_table
+from kvmbench.system import Completed
 from kvmbench.tour import RESULTS
 
 if TYPE_CHECKING:
     from kvmbench.course import Result
     from kvmbench.model import Snapshot
-    from kvmbench.system import Completed
     from kvmbench.topology import Picture
+
+
+_STANDS_OUT = {
+    "passed": "",
+    "failed": "font-weight:bold;color:var(--jp-error-color1, #b71c1c)",
+    "blocked": "font-weight:bold",
+}
+"""how a verdict is set: one failure among ten rows is what somebody looks for"""
 
 
 def _here() -> None:
@@ -63,7 +72,8 @@ class Report:
             )
             rows.append(
                 '<tr style="white-space:nowrap">'
-                f'<td style="text-align:left">{MARKS[result.verdict]} {result.verdict}</td>'
+                f'<td style="text-align:left;{_STANDS_OUT[result.verdict]}">'
+                f"{MARKS[result.verdict]} {result.verdict}</td>"
                 f'<td style="text-align:left">{html.escape(result.check)}</td>'
                 f'<td style="text-align:left;white-space:normal">{html.escape(result.saw)}{hint}</td></tr>'
             )
@@ -89,7 +99,8 @@ class Said:
 
     def __repr__(self) -> str:
         code = "" if self.ok else f"(exit code {self.completed.code})"
-        return "\n".join(filter(None, (self.completed.out.rstrip(), self.completed.err.rstrip(), code)))
+        said = filter(None, (self.completed.out.rstrip(), self.completed.err.rstrip(), code))
+        return "\n".join(said) or "(done; it said nothing)"
 
 
 @dataclass(frozen=True)
@@ -119,9 +130,11 @@ def look() -> Snapshot:
     Raises:
         NotOnABench: the caller is not on a bench.
     """
+    from kvmbench import shown
     from kvmbench.observe import look as take_a_look
 
     _here()
+    shown.in_notebooks()
     return take_a_look(files=course.files(), images=course.images())
 
 
@@ -139,9 +152,18 @@ def solve(*steps: str) -> Lines:
 
 
 def catch_up(step: str) -> Lines:
-    """Bring the bench to where a step begins, all before it solved; shows the lines that were run."""
+    """Bring the bench to where a step begins, all before it solved; shows the lines that changed something.
+
+    It names each step as it goes, since a guest that boots takes its time.
+    """
     _here()
-    return Lines(tuple(line for done in course.catch_up(step) for line in done.ran))
+    made = course.catch_up(step, report=_name_the_step)
+    return Lines(tuple(line for done in made if not done.action.looks for line in done.ran))
+
+
+def _name_the_step(line: str) -> None:
+    if not line.startswith(" "):  # the actions of a step stand below it, indented
+        print(line, flush=True)
 
 
 def commands(step: str, *, old: bool = False) -> Lines:
@@ -162,15 +184,39 @@ def outside(command: str | Sequence[str], *, timeout_s: float = 20) -> Said:
     return Said(outside_host.run(words, timeout_s=timeout_s))
 
 
-def guest(name: str, command: str | Sequence[str], *, timeout_s: float = 60) -> Said:
+def guest(name: str, command: str | Sequence[str], *, until: str = "", timeout_s: float = 60) -> Said:
     """Run a command in a guest, as its root, and show what it prints.
+
+    `until` is a file that it waits for first, such as /dev/sda: a guest answers before it has all devices.
 
     Raises:
         GuestError: no such guest runs here.
         GuestSilent: it does not answer in time.
     """
     _here()
-    return Said(ask_guest(name, command, timeout_s=timeout_s))
+    line = command if isinstance(command, str) else shlex.join(command)
+    wait = f"until ls -d {until} >/dev/null 2>&1; do usleep 100000; done; " if until else ""
+    return Said(ask_guest(name, wait + line, timeout_s=timeout_s))
+
+
+def monitor(name: str, line: str, *, timeout_s: float = 10) -> Said:
+    """Type a line at the monitor of a guest's QEMU, such as `info network`, and show what that says.
+
+    Raises:
+        GuestError: no such guest runs here, or its QEMU does not answer.
+    """
+    from kvmbench.observe import qmp
+    from kvmbench.qemu import launcher
+
+    _here()
+    socket = f"{launcher.place(name)}/qmp.sock"
+    with ThreadPoolExecutor(1) as aside:  # a kernel's own thread has an event loop already
+        said = aside.submit(qmp.monitor, socket, line, timeout_s=timeout_s).result()
+    if said is None:
+        raise GuestError(
+            f"the QEMU of guest {name} does not answer", "Does it run? look().guests lists those that do."
+        )
+    return Said(Completed((line,), 0, said, ""))
 
 
 def ask_guest(name: str, command: str | Sequence[str], *, timeout_s: float) -> Completed:

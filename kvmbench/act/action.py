@@ -54,6 +54,8 @@ class Action:
     awaits: str = ""
     """what a line waits for, when it may run out of time"""
     timeout_s: float = 60.0
+    looks: bool = False
+    """it looks or waits, and changes nothing"""
 
     def lines(self, *, old: bool = False) -> tuple[str, ...]:
         return self.old if old and self.old else self.today

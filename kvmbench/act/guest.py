@@ -47,6 +47,7 @@ def ready(name: str, link: str = "eth0") -> Action:
         today=(f"timeout {BOOT_TIMEOUT_S:g} sh -c '{asked}'",),
         awaits=f"{link} of guest {name}",
         timeout_s=BOOT_TIMEOUT_S + 5,
+        looks=True,
     )
 
 
@@ -60,10 +61,12 @@ def in_guest(name: str, command: str) -> str:
     return f"kvmbench exec --guest {name} -- {shlex.quote(command) if for_its_shell else command}"
 
 
-def run(name: str, says: str, today: str, old: str = "") -> Action:
+def run(name: str, says: str, today: str, old: str = "", *, looks: bool = False) -> Action:
     """Run a command in a guest."""
     guest_name(name)
-    return Action(says=says, today=(in_guest(name, today),), old=(in_guest(name, old),) if old else ())
+    return Action(
+        says=says, today=(in_guest(name, today),), old=(in_guest(name, old),) if old else (), looks=looks
+    )
 
 
 def address(name: str, interface: str, link: str = "eth0", *, or_lease: bool = False) -> Action:

@@ -123,13 +123,15 @@ def guest_nic_model(name: str, model: str, *, points: int = 1) -> Check:
             return guest
         models = [model_name(nic.model) for nic in guest.nics]
         if wanted in models:
-            return passed(f"{name} has a {wanted} card")
+            return passed(f"the card of {name} is of model {wanted}")
         return failed(
             f"{name} has a card of model {listed(models)}, not {wanted}",
             "model= names the card that QEMU plays; without it you get e1000 (`-nic model=help` lists them).",
         )
 
-    return Check(f"{name}-nic-{wanted}", f"guest {name} has a {wanted} network card", judge, points)
+    return Check(
+        f"{name}-nic-{wanted}", f"the network card of guest {name} is of model {wanted}", judge, points
+    )
 
 
 def _same_file(drive: Drive, file: str) -> bool:
@@ -152,16 +154,16 @@ def guest_disk(name: str, file: str, *, interface: str, points: int = 1) -> Chec
         if drive is None:
             return _other_disk(seen, guest, file)
         if drive.media != "disk":
-            return failed(f"{name} has {file} as a {drive.media}", "An image to write on is media=disk.")
+            return failed(f"{name} has {file} as media={drive.media}", "An image to write on is media=disk.")
         if drive.interface != interface:
             return failed(
                 f"{name} has {file} behind {drive.interface or 'no interface'}, not {interface}",
                 "if= chooses the bus of the disk; without it the guest sees an IDE disk.",
             )
         guessed = "" if drive.format else " (its format is left to be guessed)"
-        return passed(f"{name} has {file} as a {interface} disk{guessed}")
+        return passed(f"{name} has the disk {file}, interface {interface}{guessed}")
 
-    return Check(f"{name}-disk", f"guest {name} has {file} as a {interface} disk", judge, points)
+    return Check(f"{name}-disk", f"guest {name} has the disk {file}, interface {interface}", judge, points)
 
 
 def _other_disk(seen: Snapshot, guest: Guest, file: str) -> Outcome:

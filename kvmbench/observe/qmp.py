@@ -6,9 +6,9 @@ import asyncio
 import json
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from kvmbench.model import Drive, Nic
 from kvmbench.observe.cmdline import disk_interface, fields, nic_model
@@ -16,6 +16,7 @@ from kvmbench.observe.cmdline import disk_interface, fields, nic_model
 if TYPE_CHECKING:
     from qemu.qmp import QMPClient
 
+T = TypeVar("T")
 Answers = Mapping[str, Any]
 """command → what it returned; a command that was refused is missing"""
 
@@ -39,17 +40,32 @@ def ask(socket_path: str, *, timeout_s: float = DEADLINE_S) -> Answers | None:
 
     It makes an event loop of its own: call it in a thread that has none.
     """
-    return asyncio.run(_ask(socket_path, timeout_s))
+    return asyncio.run(_talk(socket_path, timeout_s, _question))
 
 
-async def _ask(socket_path: str, timeout_s: float) -> Answers | None:
+def monitor(socket_path: str, line: str, *, timeout_s: float) -> str | None:
+    """What the human monitor answers to a line (QMP Reference, human-monitor-command); None when nobody does.
+
+    It makes an event loop of its own, as `ask` does.
+    """
+    return asyncio.run(_talk(socket_path, timeout_s, lambda client: _order(client, line)))
+
+
+async def _talk(
+    socket_path: str, timeout_s: float, say: Callable[[QMPClient], Coroutine[Any, Any, T]]
+) -> T | None:
     # It takes 0.09 s to import: only who has guests should wait for it.
     from qemu.qmp import QMPClient, QMPError
 
     client = QMPClient("kvmbench")
     client.logger = _silent()
+
+    async def conversation() -> T:
+        await client.connect(socket_path)
+        return await say(client)
+
     try:
-        return await asyncio.wait_for(_converse(client, socket_path), timeout_s)
+        return await asyncio.wait_for(conversation(), timeout_s)
     except (QMPError, OSError, asyncio.TimeoutError):
         return None
     finally:
@@ -62,10 +78,13 @@ def _silent() -> logging.Logger:
     return logging.Logger("kvmbench.observe.qmp", level=logging.CRITICAL + 1)
 
 
-async def _converse(client: QMPClient, socket_path: str) -> Answers:
+async def _order(client: QMPClient, line: str) -> str:
+    return str(await client.execute("human-monitor-command", {"command-line": line}))
+
+
+async def _question(client: QMPClient) -> Answers:
     from qemu.qmp import ExecuteError
 
-    await client.connect(socket_path)
     answers: dict[str, Any] = {}
     for command, arguments in _QUESTIONS:
         with suppress(ExecuteError):  # another QEMU may not know one of them

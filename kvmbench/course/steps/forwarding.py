@@ -38,7 +38,10 @@ STEP = Step(
         guest.gateway("c2", ROUTER),
         nat.source(NETWORK, UPLINK),
         guest.run(
-            "c1", "see from c1 what the outside host says", "timeout 5 wget -q -O - http://172.16.0.1/"
+            "c1",
+            "see from c1 what the outside host says",
+            "timeout 5 wget -q -O - http://172.16.0.1/",
+            looks=True,
         ),
     ),
     checks=(

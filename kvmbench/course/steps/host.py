@@ -29,7 +29,7 @@ def engine_known(*, points: int = 1) -> Check:
 
 
 def _look(says: str, line: str) -> Action:
-    return Action(says, (line,))
+    return Action(says, (line,), looks=True)
 
 
 STEP = Step(
