@@ -7,13 +7,13 @@ import select
 import signal
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from kvmbench.bench import linux
+from kvmbench.bench import linux, seal
 from kvmbench.bench.lifecycle import Bench
 from kvmbench.errors import BenchNotRunning
 from kvmbench.system.run import Completed
@@ -22,12 +22,15 @@ KINDS = ("user", "ipc", "uts", "net", "pid", "mnt")
 """the user namespace first, as it gives the right to enter the others"""
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _NOT_ENTERED = 253
-_PASSED = ("LANG", "LANGUAGE", "TERM", "COLORTERM", "TZ", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR")
-_PASSED_PREFIXES = ("LC_", "JPY_", "IPYTHON", "PYDEVD", "MPL", "KVMBENCH_", "JUPYTER_")
+_PASSED = (
+    *("LANG", "LANGUAGE", "TERM", "COLORTERM", "TZ", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR"),
+    *("JPY_SESSION_NAME", "JUPYTER_PLATFORM_DIRS"),  # not all of Jupyter's own: tokens are among them
+)
+_PASSED_PREFIXES = ("LC_", "IPYTHON", "PYDEVD", "MPL", "KVMBENCH_")
 
 
 def environment(bench: Bench, given: Mapping[str, str] | None = None) -> dict[str, str]:
-    """A program's environment on the bench: of the caller's only language, terminal and Jupyter's own."""
+    """A program's environment on the bench: of the caller's only language and terminal."""
     given = os.environ if given is None else given
     kept = {
         name: value for name, value in given.items() if name in _PASSED or name.startswith(_PASSED_PREFIXES)
@@ -57,11 +60,13 @@ def run(
     cwd: str | None = None,
     lifeline: int | None = None,
     new_session: bool = False,
+    prepare: Callable[[], None] | None = None,
 ) -> int:
     """Run a program on the bench with the caller's standard streams; its exit code, 128 + n for a signal n.
 
     The calling process must have one thread, and is of no other use afterwards: it stays in the bench's
-    namespaces. `lifeline` is a pipe's reading end: when its other end closes, the program is killed.
+    namespaces. `lifeline` is a pipe's reading end: when its other end closes, the program is killed. What
+    `prepare` does, the bench's root does on the bench before the program starts.
 
     Raises:
         BenchNotRunning: its first process is gone.
@@ -82,6 +87,9 @@ def run(
         ) from error
     wanted = cwd or bench.workdir
     os.chdir(wanted if os.path.isdir(wanted) else "/root")
+    if prepare is not None:
+        prepare()
+    linux.hide_from_peers()  # until it is the program, the child holds what the caller's memory holds
     child = os.fork()
     if child == 0:
         _become(argv, environment(bench) if env is None else env, new_session)
@@ -129,6 +137,8 @@ def _run_aside(
 def _become(argv: Sequence[str], env: Mapping[str, str], new_session: bool) -> NoReturn:
     linux.die_with_parent(signal.SIGKILL)
     try:
+        seal.close_files()
+        seal.refuse_what_leads_out()
         if new_session:
             os.setsid()
         os.environ["PATH"] = env.get("PATH", PATH)

@@ -20,7 +20,7 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
-from kvmbench.bench import linux, outside_host, root
+from kvmbench.bench import linux, outside_host, root, seal
 
 OUTSIDE = "172.16.0.1"
 BENCH_ADDRESS = "172.16.0.67/16"
@@ -118,6 +118,10 @@ def _keep(plan: dict[str, Any], owner: root.Owner, status: int, go: int) -> NoRe
         os.setgroups([])
         os.setresgid(owner.gid, owner.gid, owner.gid)
         os.setresuid(owner.uid, owner.uid, owner.uid)
+    else:
+        # With a cgroup namespace a bench could mount the one that it lives in, and its owner may write there:
+        # freeze or kill the terminal that started it. This limit is the bench's alone (namespaces(7)).
+        Path("/proc/sys/user/max_cgroup_namespaces").write_text("0")
     linux.hide_from_peers()
     _say(status, ready=True)
     os.close(status)
@@ -208,7 +212,11 @@ def _become_init(name: str, pipe: socket.socket) -> NoReturn:
 
 
 def _collect_the_dead() -> NoReturn:
-    os.closerange(3, 256)
+    null = os.open(os.devnull, os.O_RDWR)
+    for stream in range(3):
+        os.dup2(null, stream)
+    seal.close_files()
+    seal.refuse_what_leads_out()  # the bench's root can have its first process do what it wants
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
     while True:
         try:

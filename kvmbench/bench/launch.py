@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from pathlib import Path
@@ -12,27 +11,41 @@ from kvmbench.errors import KvmbenchError
 
 
 def main() -> int:
-    """argv: bench, directory for the sockets, connection file, lifeline descriptor, the kernel's command."""
-    name, meeting, connection_file, lifeline, *command = sys.argv[1:]
+    """argv: bench, sockets' directory, connection file, lifeline descriptor, working directory, the command.
+
+    It starts in `/`: Python looks for modules where it starts, and a notebook's directory may hold a json.py.
+    """
+    name, meeting, connection_file, lifeline, workdir, *command = sys.argv[1:]
     try:
-        bench = lifecycle.ensure(name, stock.load_or_make(), workdir=Path.cwd())
+        bench = lifecycle.ensure(name, stock.load_or_make(), workdir=Path(workdir))
     except KvmbenchError as error:
         print(error, file=sys.stderr)
         return 1
     room = Path(meeting)
-    shutil.rmtree(room, ignore_errors=True)  # a kernel that was killed leaves its sockets
-    room.mkdir(mode=0o700)
     connection = room / "kernel.json"
-    shutil.copy(connection_file, connection)
-    owner = room.parent.stat()
-    for path in (room, connection):
-        os.chown(path, owner.st_uid, owner.st_gid)
+    keys = Path(connection_file).read_bytes()
+
+    def furnish() -> None:
+        """On the bench, by its root: who lives there may have put links to the machine's files in the way."""
+        if room.is_symlink() or room.is_file():
+            room.unlink()
+        shutil.rmtree(room, ignore_errors=True)  # a kernel that was killed leaves its sockets
+        room.mkdir(mode=0o700)
+        connection.touch(mode=0o600)
+        connection.write_bytes(keys)
+
     # Process 1 of a bench is no Jupyter server, yet ipykernel takes a parent with pid 1 for a dead one.
     environment = enter.environment(bench) | {"JPY_PARENT_PID": "1"}
     argv = [str(connection) if word == connection_file else word for word in command]
     try:
         return enter.run(
-            bench, argv, env=environment, cwd=str(Path.cwd()), lifeline=int(lifeline), new_session=True
+            bench,
+            argv,
+            env=environment,
+            cwd=workdir,
+            lifeline=int(lifeline),
+            new_session=True,
+            prepare=furnish,
         )
     except KvmbenchError as error:
         print(error, file=sys.stderr)

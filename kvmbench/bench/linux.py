@@ -140,19 +140,25 @@ def pivot_root(new_root: str | Path) -> None:
     os.chdir("/")
 
 
+def prctl(option: int, *values: int) -> None:
+    """Change something of the calling process itself (prctl(2))."""
+    words = [ctypes.c_ulong(value) for value in (*values, 0, 0, 0, 0)[:4]]
+    _check(_libc.prctl(option, *words), f"prctl {option}")
+
+
 def die_with_parent(signal_number: int) -> None:
     """Have the kernel send this signal when the thread that forked the caller ends; call it before exec."""
-    _check(_libc.prctl(_PR_SET_PDEATHSIG, signal_number, 0, 0, 0), "prctl PR_SET_PDEATHSIG")
+    prctl(_PR_SET_PDEATHSIG, signal_number)
 
 
 def hide_from_peers() -> None:
     """Others with the same user id can no longer look into this process (prctl(2), PR_SET_DUMPABLE)."""
-    _check(_libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0), "prctl PR_SET_DUMPABLE")
+    prctl(_PR_SET_DUMPABLE, 0)
 
 
 def show_to_peers() -> None:
     """Take `hide_from_peers` back: /proc/self belongs to the caller again."""
-    _check(_libc.prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0), "prctl PR_SET_DUMPABLE")
+    prctl(_PR_SET_DUMPABLE, 1)
 
 
 def map_self_to_root(uid: int, gid: int) -> None:

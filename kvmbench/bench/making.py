@@ -18,7 +18,7 @@ from kvmbench.bench import places
 from kvmbench.bench.record import Record, boot_id, init_of, start_time, write_record
 from kvmbench.bench.stock import Stock
 from kvmbench.errors import BenchCreationFailed
-from kvmbench.system.run import run
+from kvmbench.system.run import PATH, run
 
 _UNPRIVILEGED_IDS = 0x6000_0000
 """ids from here on belong to nobody (systemd-nspawn takes its private users from below 0x6FFFFFFF as well)"""
@@ -27,6 +27,8 @@ _UNPRIVILEGED_IDS = 0x6000_0000
 def plan(name: str, home: Path, stock: Stock, workdir: Path, mounts: Sequence[Path]) -> dict[str, Any]:
     """Make the bench's directories, and write down what goes where."""
     meeting = places.meeting_directory(home)
+    home.mkdir(parents=True, exist_ok=True)
+    home.chmod(0o700)
     for directory in (home / "root", home / "vms", home / "home", home / "service", meeting):
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     owner = _UNPRIVILEGED_IDS + zlib.crc32(name.encode()) % 0x0FFF_0000 if os.geteuid() == 0 else None
@@ -130,6 +132,8 @@ def launch(plan: dict[str, Any], home: Path) -> Record:
             stderr=log,
             pass_fds=(status_writing, go_reading),
             start_new_session=True,
+            cwd="/",  # Python looks for modules where it starts, and benches write to working directories
+            env={"PATH": PATH, "PYTHONPATH": str(Path(__file__).resolve().parents[2])},
         )
     os.close(status_writing)
     os.close(go_reading)

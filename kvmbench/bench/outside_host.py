@@ -11,7 +11,7 @@ import socket
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from kvmbench.bench import linux
+from kvmbench.bench import linux, seal
 
 
 class _WhoAsks(http.server.BaseHTTPRequestHandler):
@@ -154,11 +154,12 @@ def _become(argv: list[str], environment: dict[str, str], descriptors: list[int]
         os.setsid()
         for number, descriptor in enumerate(descriptors):
             os.dup2(descriptor, number)
-        os.closerange(3, 256)
+        seal.close_files()
         uid, gid = os.geteuid(), os.getegid()
         linux.unshare(linux.CLONE_NEWUSER | linux.CLONE_NEWPID | linux.CLONE_NEWNS)
         linux.show_to_peers()  # the keeper hides, and its children with it: /proc/self could not be written
         linux.map_self_to_root(uid, gid)
+        seal.refuse_what_leads_out()
         first = os.fork()
         if first == 0:
             _attend(argv, environment)

@@ -42,7 +42,8 @@ class BenchProvisioner(LocalProvisioner):
         self._lifeline = reading, _ = os.pipe()
         command = [sys.executable, "-m", "kvmbench.bench.launch", name, str(meeting), manager.connection_file]
         kernel = [sys.executable if word == "python" else word for word in kwargs["cmd"]]
-        kwargs["cmd"] = [*command, str(reading), *kernel]
+        kwargs["cmd"] = [*command, str(reading), kwargs.get("cwd") or os.getcwd(), *kernel]
+        kwargs["cwd"] = "/"
         kwargs["pass_fds"] = (reading,)
         kwargs["env"] = environment
         return kwargs

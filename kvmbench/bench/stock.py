@@ -70,6 +70,7 @@ def load_or_make() -> Stock:
             [sys.executable, "-m", "kvmbench.cli", "image", "build"],
             stdout=sys.stderr,
             stdin=subprocess.DEVNULL,
+            cwd="/",  # Python looks for modules where it starts: not in a directory that a bench writes to
         )
         known = load()
         if made.returncode or known is None:

@@ -134,6 +134,14 @@ def destroy_by_root(person: Person, name: str) -> None:
     person.kvmbench("bench", "destroy", name)
 
 
+@pytest.fixture(scope="session")
+def shared(person: Person) -> Iterator[str]:
+    """One running bench of this person for all tests that leave a bench as it is."""
+    person.kvmbench("bench", "create", "shared").checked()
+    yield "shared"
+    person.kvmbench("bench", "destroy", "shared")
+
+
 @pytest.fixture
 def bench(person: Person, request: pytest.FixtureRequest) -> Iterator[str]:
     """The name of a fresh running bench of this person, gone afterwards."""

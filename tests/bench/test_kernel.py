@@ -82,6 +82,24 @@ def test_cells_run_on_the_bench_and_a_restart_keeps_it(person: Person, bench: st
     assert not list((person.home / "kb" / "benches" / bench / "run").iterdir())
 
 
+def test_a_link_in_place_of_the_sockets_leads_no_restart_astray(person: Person, bench: str) -> None:
+    ended = notebook(
+        person,
+        bench,
+        """
+        manager, client = await start()
+        room = manager.ip.rpartition("/")[0]
+        await run(client, f"!rm -r {room}; ln -s /etc {room}")
+        await manager.restart_kernel(now=True)
+        await client.wait_for_ready(timeout=60)
+        print(await run(client, "!hostname"))
+        await manager.shutdown_kernel()
+        """,
+    ).checked()
+    assert bench in ended.out
+    assert not Path("/etc/kernel.json").exists()
+
+
 def test_a_missing_bench_is_made_by_its_first_kernel(person: Person) -> None:
     try:
         ended = notebook(
