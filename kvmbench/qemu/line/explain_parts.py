@@ -11,7 +11,7 @@ from kvmbench.qemu.line.catalogue import GONE, KNOWN, Change, Option, find
 from kvmbench.qemu.line.description import Card, Description, Disk
 from kvmbench.qemu.line.reader_disks import SHORT, properties
 from kvmbench.qemu.line.topology import arranged
-from kvmbench.qemu.line.words import Fields, Given, Line, fields, last, quoted, without
+from kvmbench.qemu.line.words import Fields, Given, Line, last, quoted, without
 
 _WORTH_SAYING: dict[str, tuple[str, ...]] = {
     "drive": ("if", "format", "cache"),
@@ -97,13 +97,7 @@ def _does(said: Fields, option: Option) -> str:
 
 
 def _said(each: Given, option: Option) -> Fields:
-    if not option.keys:
-        return ()
-    return properties(each, option.implied) if (each.value or "").startswith("{") else _fields(each, option)
-
-
-def _fields(each: Given, option: Option) -> Fields:
-    return fields(each.value or "", option.implied)
+    return properties(each, option.implied) if option.keys else ()
 
 
 def _details(said: Fields, option: Option) -> Iterator[tuple[str, str]]:

@@ -21,6 +21,7 @@ from kvmbench.qemu.line.words import (
     meant,
     merged,
     number,
+    one_line,
     size_bytes,
     split,
     switch,
@@ -51,9 +52,8 @@ def parse(line: str | Sequence[str]) -> Description:
         return described(taken_apart(line))
     except BadInput as error:
         suggestion = mend.suggest(line if isinstance(line, str) else " ".join(line))
-        if suggestion is None:
-            raise
-        raise BadInput(error.what, f"Probably meant: {suggestion.line}") from None
+        hint = f"Probably meant: {suggestion.line}" if suggestion else error.hint
+        raise BadInput(one_line(error.what), one_line(hint)) from None
 
 
 def taken_apart(line: str | Sequence[str]) -> Line:

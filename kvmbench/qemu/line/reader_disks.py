@@ -43,6 +43,8 @@ CACHES = {
     "unsafe": ("off", "on", "on"),
 }
 """cache= → cache.direct, cache.no-flush and the device's write-cache (qemu(1), -drive, cache)"""
+JSON = frozenset(("blockdev", "device", "netdev", "object"))
+"""options whose value may be JSON"""
 _FORMATS = "bochs cloop dmg luks parallels qcow qcow2 qed raw vdi vhdx vmdk vpc"
 FORMATS = frozenset(_FORMATS.split())
 
@@ -59,7 +61,10 @@ def read_disks(given: Sequence[Given]) -> tuple[tuple[Disk, ...], list[Given]]:
     for each in given:
         if each.option in SHORT:
             interface, index, media = SHORT[each.option]
-            placed[each] = Disk(each.value or "", interface, media=media, index=index, said=str(each))
+            cd = media == "cdrom"
+            placed[each] = Disk(
+                each.value or "", interface, media=media, index=index, readonly=cd, said=str(each)
+            )
         elif each.option == "drive":
             placed[each] = _drive(each)
     for each in given:
@@ -84,7 +89,7 @@ def read_disks(given: Sequence[Given]) -> tuple[tuple[Disk, ...], list[Given]]:
 def properties(each: Given, implied: str) -> Fields:
     """What an option says, in either spelling: key=value,… or JSON (-blockdev, -device, -netdev, -object)."""
     value = each.value or ""
-    if not value.startswith("{"):
+    if each.option not in JSON or not value.startswith("{"):
         return fields(value, implied)
     try:
         said = json.loads(value)

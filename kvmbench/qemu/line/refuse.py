@@ -10,7 +10,7 @@ from kvmbench.qemu.line.catalogue import COURSE, GONE, KNOWN, Option, find
 from kvmbench.qemu.line.context import Context
 from kvmbench.qemu.line.description import Description
 from kvmbench.qemu.line.reader import described, taken_apart
-from kvmbench.qemu.line.reader_disks import properties
+from kvmbench.qemu.line.reader_disks import JSON, properties
 from kvmbench.qemu.line.refuse_cards import card_troubles
 from kvmbench.qemu.line.refuse_disks import disk_troubles
 from kvmbench.qemu.line.topology import MOST, arranged
@@ -90,7 +90,7 @@ def _option(each: Given, around: Context) -> Iterator[Trouble]:
         near = meant(each.option, COURSE) or meant(each.option, (*KNOWN, *installed))
         hint = f"Did you mean -{near}?" if near else "See which there are: qemu-kvm -help"
         yield Trouble(f"QEMU has no option -{each.option}", hint, str(each))
-    elif option and option.takes and not (each.value or "").startswith("{"):
+    elif option and option.takes and not ((each.value or "").startswith("{") and each.option in JSON):
         yield from _keys(each, option)
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kvmbench.qemu.line.catalogue_devices import CACHE_MODES, INTERFACES
+from kvmbench.qemu.line.catalogue_devices import CACHE_MODES
 from kvmbench.qemu.line.context import Context
 from kvmbench.qemu.line.description import Description, Disk
 from kvmbench.qemu.line.reader_disks import CACHES
 from kvmbench.qemu.line.trouble import Trouble
-from kvmbench.qemu.line.words import last, meant
+from kvmbench.qemu.line.words import last
 
 _PLACES = {"ide": 4, "floppy": 2}
 """how many drives a PC has places for"""
@@ -33,11 +33,7 @@ def disk_troubles(guest: Description, around: Context) -> Iterator[Trouble]:
 
 
 def _words(disk: Disk) -> Iterator[Trouble]:
-    if disk.interface not in (*INTERFACES, "usb", "nvme"):
-        near = meant(disk.interface, INTERFACES)
-        hint = f"Did you mean if={near}?" if near else f"It is one of {', '.join(INTERFACES)}."
-        yield Trouble(f"QEMU has no disk bus {disk.interface}", hint, disk.said, "if")
-    elif disk.interface == "scsi" and not disk.device:
+    if disk.interface == "scsi" and not disk.device:
         hint = "Take if=virtio; or plug in -device virtio-scsi-pci and put a -device scsi-hd on it."
         yield Trouble("a PC has no SCSI bus by itself", hint, disk.said, "if")
     if not disk.file and disk.media != "cdrom" and not disk.options and disk.interface != "none":

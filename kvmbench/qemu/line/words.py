@@ -28,6 +28,7 @@ ALONE = frozenset(_ALONE.split())
 PROGRAM = re.compile(r"(qemu-kvm|qemu-system-[a-z0-9_]+|kvm)")
 DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
 QUOTES = "\u2018\u2019\u201a\u201c\u201d\u201e"
+LONGEST_MESSAGE = 4_000
 _UNITS = {"b": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40, "p": 2**50, "e": 2**60}
 
 
@@ -248,6 +249,16 @@ def size_bytes(text: str, *, unit: str = "b") -> int:
     if size >= 2**64:
         raise BadInput(f"{text!r} is no size", "Write a number and a unit, like 256M or 1G.")
     return size
+
+
+def one_line(text: str) -> str:
+    """A message's line: what somebody typed may have line ends of its own, and be longer than anybody reads.
+
+    >>> one_line("'c\\n1' is no size")
+    "'c 1' is no size"
+    """
+    flat = " ".join(text.split())
+    return flat if len(flat) <= LONGEST_MESSAGE else f"{flat[:LONGEST_MESSAGE]}…"
 
 
 def meant(word: str, known: Iterable[str], *, likeness: float = 0.6) -> str:
