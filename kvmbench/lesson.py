@@ -71,11 +71,10 @@ class Report:
                 else ""
             )
             rows.append(
-                '<tr style="white-space:nowrap">'
-                f'<td style="text-align:left;{_STANDS_OUT[result.verdict]}">'
+                f'<tr><td style="text-align:left;white-space:nowrap;{_STANDS_OUT[result.verdict]}">'
                 f"{MARKS[result.verdict]} {result.verdict}</td>"
-                f'<td style="text-align:left">{html.escape(result.check)}</td>'
-                f'<td style="text-align:left;white-space:normal">{html.escape(result.saw)}{hint}</td></tr>'
+                f'<td style="text-align:left;white-space:nowrap">{html.escape(result.check)}</td>'
+                f'<td style="text-align:left">{html.escape(result.saw)}{hint}</td></tr>'
             )
         earned, points = sum(r.earned for r in self.results), sum(r.points for r in self.results)
         titles = ("verdict", "check", "what was seen")

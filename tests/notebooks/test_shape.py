@@ -13,6 +13,7 @@ import nbformat
 import pytest
 
 from kvmbench import course
+from kvmbench.act import ifup
 
 DIRECTORY = Path(__file__).resolve().parents[2] / "notebooks"
 NOTEBOOKS = sorted(DIRECTORY.glob("*.ipynb"))
@@ -251,3 +252,10 @@ def test_what_it_breaks_and_mends_it_also_checks(path: Path) -> None:
     checked = {first_word(cell) for cell in code(path) if "check(" in text(cell)}
     # Merging is switched for the whole machine: on the bench there is nothing of it to break.
     assert ({"mend"} if slug(path) == "ksm" else {"break", "mend"}) <= checked
+
+
+def test_the_script_that_a_student_writes_is_the_reference_so_that_the_next_notebook_leaves_it_alone() -> (
+    None
+):
+    written = [text(cell) for cell in code(DIRECTORY / "06-guests.ipynb") if "%%writefile" in text(cell)]
+    assert written == [f"%%writefile /etc/qemu-ifup\n{ifup.text('br-int')}".rstrip()]
