@@ -60,6 +60,11 @@ TESTS: tuple[Need, ...] = (
         "chromium",
         "drives the notebooks in a real browser",
     ),
+    Need(
+        ("/usr/lib/x86_64-linux-gnu/libatomic.so.1", "/usr/lib/aarch64-linux-gnu/libatomic.so.1"),
+        "libatomic1",
+        "what Playwright's Node.js is linked with",
+    ),
 )
 
 
