@@ -16,8 +16,9 @@ def test_what_is_not_found_is_missing_in_the_tables_order() -> None:
 
 
 def test_any_of_several_programs_will_do() -> None:
-    assert missing(TESTS, {"google-chrome": "/usr/bin/google-chrome"}.get) == ()
-    assert missing(TESTS, {"firefox": "/usr/bin/firefox"}.get) == TESTS
+    browser = TESTS[:1]
+    assert missing(browser, {"google-chrome": "/usr/bin/google-chrome"}.get) == ()
+    assert missing(browser, {"firefox": "/usr/bin/firefox"}.get) == browser
 
 
 def test_the_sbin_directories_are_looked_at_though_an_ordinary_users_path_lacks_them(
