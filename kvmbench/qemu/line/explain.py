@@ -110,7 +110,7 @@ def explain(line: str | Sequence[str], context: Context | None = None) -> Explan
     return Explanation(
         line=str(apart),
         parts=parts_of(apart, described(apart)),
-        assumed=_assumed(apart),
+        assumed=() if any(each.asks for each in apart.given) else _assumed(apart),
         troubles=refuse((apart.program, *(word for each in apart.given for word in each.words)), context),
         changes=changes,
     )

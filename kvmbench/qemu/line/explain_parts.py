@@ -69,7 +69,7 @@ def _part(each: Given, guest: Description) -> Part:
     if option is None:
         known = each.option in KNOWN
         return Part(
-            str(each), "is an option beyond this course" if known else "is no option that QEMU ever had"
+            str(each), "is an option beyond this course" if known else "is no option that is known here"
         )
     said = _said(each, option)
     return Part(
@@ -149,7 +149,7 @@ def _arrangement(guest: Description) -> Iterator[tuple[str, str]]:
 def _notes(each: Given, said: Fields, option: Option) -> Iterator[str]:
     for key, value in said:
         for change in getattr(option.key(key), "changes", ()):
-            yield f"{key}=: {change.what} (QEMU {change.version})"
+            yield f"QEMU {change.version}: {key}= was {change.what}"
         known = option.key(key)
         if value == "on" and known and key != option.implied and key in (each.value or "").split(","):
             yield f"{key} without =on is deprecated since QEMU 6.0"
@@ -210,6 +210,7 @@ def _card_today(each: Given, said: Fields, guest: Description) -> str:
         return "-nic none"
     if card is None or card.wire is None or card.joined:
         return "-netdev … for each wire and -device … for each card; -netdev hubport,… to join several"
-    kept = replace(card, options=without(card.options, "vlan", "name"))
+    wire = replace(card.wire, options=without(card.wire.options, "vlan", "name"))
+    kept = replace(card, options=without(card.options, "vlan", "name"), wire=wire)
     today = quoted(qemu_argv(Description(cards=(kept,)))[1:])
     return today if card.said == words else f"(together with its card) {today}"

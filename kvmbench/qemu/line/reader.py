@@ -13,7 +13,6 @@ from kvmbench.qemu.line.reader_cards import read_cards
 from kvmbench.qemu.line.reader_disks import read_disks
 from kvmbench.qemu.line.words import (
     Fields,
-    Given,
     Line,
     fields,
     joined,
@@ -71,12 +70,13 @@ def described(line: Line) -> Description:
     Raises:
         BadInput: a number, a size or a switch is none, or a key is unknown where all of them are known.
     """
+    asked = [each for each in line.given if each.value in ("help", "?") and each.asks]
+    line = Line(line.program, tuple(each for each in line.given if each not in asked))
     name = merged(fields(each, "guest") for each in _values(line, "name"))
     machine = _machine(line)
     memory = merged(fields(each, "size") for each in _values(line, "m"))
     displays = [fields(each, "type") for each in _values(line, "display")]
-    rest: list[Given] = [each for each in line.given if each.option not in READ]
-    disks, rest = read_disks(rest)
+    disks, rest = read_disks([each for each in line.given if each.option not in READ])
     cards, rest = read_cards(rest)
     return Description(
         program=line.program,
@@ -101,7 +101,7 @@ def described(line: Line) -> Description:
         qmp=_values(line, "qmp"),
         daemonize=bool(line.of("daemonize")),
         pidfile=next(reversed(_values(line, "pidfile")), ""),
-        rest=tuple(each.words for each in sorted(rest, key=lambda each: each.option not in FIRST)),
+        rest=tuple(each.words for each in sorted([*rest, *asked], key=lambda each: each.option not in FIRST)),
     )
 
 
@@ -126,7 +126,7 @@ def _accels(line: Line, machine: Fields) -> tuple[Accel, ...]:
 
 def _memory_kib(text: str) -> int | None:
     """-m counts in MiB; 0 is taken for nothing said, and the rest is rounded up to 8 KiB."""
-    if not text or text in ("help", "?"):
+    if not text:
         return None
     try:
         size = size_bytes(text, unit="m")
@@ -138,7 +138,7 @@ def _memory_kib(text: str) -> int | None:
 def _smp(said: Fields) -> Smp | None:
     known = [each.name for each in fields_of(Smp)]
     _only(said, known, "-smp")
-    given = {key: number(value, key) for key, value in said if key in known}
+    given = {key: number(value, key) for key, value in said}
     return Smp(**given) if given else None
 
 
@@ -166,7 +166,7 @@ def _boot(said: Fields) -> Boot | None:
 def _only(said: Fields, known: Iterable[str], option: str) -> None:
     """A key that QEMU does not know would end it: say which one was meant."""
     for key, _ in said:
-        if key not in known and key not in ("help", "?"):
+        if key not in known:
             near = meant(key, known)
             raise BadInput(
                 f"{option} has no {key}=",

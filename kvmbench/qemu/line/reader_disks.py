@@ -97,7 +97,11 @@ def properties(each: Given, implied: str) -> Fields:
         raise BadInput(
             f"-{each.option}: its JSON cannot be read", "Check its quotes, commas and braces."
         ) from None
-    return tuple(_flat("", said)) if isinstance(said, dict) else ()
+    found = tuple(_flat("", said)) if isinstance(said, dict) else ()
+    wrong = next((key for key, _ in found if {"=", ","} & set(key)), None)
+    if wrong is not None:
+        raise BadInput(f"-{each.option}: {wrong!r} is no key", "A key is letters, digits, '-' and '_'.")
+    return found
 
 
 def _flat(before: str, said: Mapping[str, Any]) -> list[tuple[str, str]]:

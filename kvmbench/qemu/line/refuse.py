@@ -36,24 +36,16 @@ def refuse(line: str | Sequence[str] | Description, context: Context | None = No
         suggestion = mend.suggest(words if isinstance(words, str) else " ".join(words))
         hint = f"Probably meant: {suggestion.line}" if suggestion else error.hint
         return (Trouble(error.what, hint),)
-    if _asks(apart):
-        return ()
     troubles = [trouble for each in apart.given for trouble in _option(each, around)]
     try:
-        troubles += _all(apart, described(apart), around)
+        guest = described(apart)
+        if any(each.asks for each in apart.given):
+            return ()
+        troubles += _all(apart, guest, around)
     except BadInput as error:
         if not any(error.what == trouble.what for trouble in troubles):
             troubles.append(Trouble(error.what, error.hint, *_about(error.what, apart)))
     return tuple(dict.fromkeys(_ordered(apart, troubles)))
-
-
-def _asks(line: Line) -> bool:
-    """Whether the line starts no guest but asks QEMU something, like -cpu help."""
-    questions = {"h", "help", "version"}
-    return any(
-        each.option in questions or (each.value or "").rpartition(",")[2].rpartition("=")[2] in ("help", "?")
-        for each in line.given
-    )
 
 
 def _about(what: str, line: Line) -> tuple[str, str]:

@@ -25,6 +25,11 @@ usb win2k-hack xen-attach xen-domid-restrict
 """
 ALONE = frozenset(_ALONE.split())
 """the options that nothing belongs to; all others take the next word, whatever it is (qemu(1), `-help`)"""
+ANSWERS = frozenset(
+    ("machine", "M", "cpu", "accel", "smp", "m", "boot", "name", "device", "drive", "net", "nic", "netdev")
+    + ("display", "vga", "chardev", "object", "audio", "audiodev", "d", "numa", "trace", "blockdev")
+)
+"""options that know the value help; anywhere else it is a file's name like any other"""
 PROGRAM = re.compile(r"(qemu-kvm|qemu-system-[a-z0-9_]+|kvm)")
 DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
 QUOTES = "\u2018\u2019\u201a\u201c\u201d\u201e"
@@ -43,6 +48,12 @@ class Given:
     """the option's own word, with its dashes"""
     place: int = 0
     """where on the line it stands; two options may have the same words"""
+
+    @property
+    def asks(self) -> bool:
+        """Whether QEMU prints a list instead of starting a guest: -h, -cpu help, -device e1000,help."""
+        asked = (self.value or "").rpartition(",")[2].rpartition("=")[2] in ("help", "?")
+        return self.option in ("h", "help", "version") or (asked and self.option in ANSWERS)
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -184,7 +195,7 @@ def joined(parts: Fields, implied: str = "") -> str:
     found = []
     for number, (key, value) in enumerate(parts):
         text = value.replace(",", ",,")
-        plain = number == 0 and key == implied and value and "=" not in value
+        plain = number == 0 and key == implied and value and value[0] != "{" and "=" not in value
         found.append(text if plain else f"{key.replace(',', ',,')}={text}")
     return ",".join(found)
 
