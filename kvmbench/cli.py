@@ -216,6 +216,14 @@ def script(
     print(course.script(step, old=old), end="")
 
 
+@app.command(context_settings={"ignore_unknown_options": True})
+def explain(line: Command) -> None:
+    """Say what each option of a QEMU command line does, what it leaves out, and how it is written today."""
+    from kvmbench.qemu.line import explain as explained
+
+    print(explained(line))
+
+
 @app.command()
 def look(name: BenchOption = None, as_json: JsonOption = False) -> None:
     """Look at the bench: everything that the kernel, QEMU and dnsmasq say."""
