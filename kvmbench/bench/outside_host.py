@@ -8,7 +8,7 @@ import os
 import selectors
 import signal
 import socket
-from dataclasses import dataclass
+from contextlib import suppress
 from typing import Any, NoReturn
 
 from kvmbench.bench import linux, seal
@@ -18,6 +18,8 @@ class _WhoAsks(http.server.BaseHTTPRequestHandler):
     """Answers with the address that the request came from: what source NAT made of it."""
 
     server_version = "outside"
+    timeout = 10
+    """seconds that a client may keep a thread waiting"""
 
     def do_GET(self) -> None:
         body = f"{self.client_address[0]}\n".encode()
@@ -31,31 +33,19 @@ class _WhoAsks(http.server.BaseHTTPRequestHandler):
         """Nobody reads it."""
 
 
+class _Web(http.server.ThreadingHTTPServer):
+    """One that keeps its troubles to itself: nobody reads the log, and it must not fill the disk."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that hung up, or no thread to be had: the next one is served."""
+
+
 def _serve_web(listening: socket.socket) -> NoReturn:
-    server = http.server.ThreadingHTTPServer(("", 0), _WhoAsks, bind_and_activate=False)
+    server = _Web(("", 0), _WhoAsks, bind_and_activate=False)
     server.socket.close()
     server.socket = listening
     server.serve_forever()
     os._exit(0)
-
-
-def _start_web(listening: socket.socket, others: list[socket.socket]) -> int:
-    child = os.fork()
-    if child == 0:
-        for other in others:
-            other.close()
-        signal.set_wakeup_fd(-1)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        _serve_web(listening)
-    return child
-
-
-@dataclass
-class _Running:
-    """A command on its way, and who asked for it."""
-
-    asked_by: socket.socket
-    pid: int
 
 
 def serve(service: socket.socket, web: socket.socket, init: int) -> NoReturn:
@@ -64,45 +54,107 @@ def serve(service: socket.socket, web: socket.socket, init: int) -> NoReturn:
     A request is one packet of JSON {"argv", "env"} with the three standard descriptors; the answer is the
     exit code as text. A client that goes away takes its command along.
     """
-    waking, woken = socket.socketpair()
-    for end in (waking, woken):
-        end.setblocking(False)
-    signal.signal(signal.SIGCHLD, lambda *_: None)
-    signal.set_wakeup_fd(woken.fileno(), warn_on_full_buffer=False)
-    web_server = _start_web(web, [service, waking, woken])
-    running: list[_Running] = []
-    with selectors.DefaultSelector() as selector:
-        selector.register(service, selectors.EVENT_READ)
-        selector.register(waking, selectors.EVENT_READ)
+    _Desk(service, web, init).serve()
+
+
+class _Desk:
+    """Takes commands and answers; what a client does wrong, or the machine lacks, ends only that client."""
+
+    def __init__(self, service: socket.socket, web: socket.socket, init: int) -> None:
+        self.service, self.web, self.init = service, web, init
+        self.web_server: int | None = None
+        self.waking, self.woken = socket.socketpair()
+        self.idle: set[socket.socket] = set()
+        """connected, and nothing asked yet"""
+        self.running: dict[int, socket.socket] = {}
+        """the command's pid → who asked for it"""
+        self.selector = selectors.DefaultSelector()
+
+    def serve(self) -> NoReturn:
+        for end in (self.service, self.waking, self.woken):
+            end.setblocking(False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(self.woken.fileno(), warn_on_full_buffer=False)
+        self.selector.register(self.service, selectors.EVENT_READ)
+        self.selector.register(self.waking, selectors.EVENT_READ)
         while True:
-            for key, _ in selector.select():
+            if self.web_server is None:
+                self._start_web()
+            for key, _ in self.selector.select(timeout=None if self.web_server else 1):
                 ready = key.fileobj
                 assert isinstance(ready, socket.socket)
-                if ready is service:
-                    client, _ = service.accept()
-                    selector.register(client, selectors.EVENT_READ)
-                elif ready is waking:
-                    waking.recv(4096)
-                    for pid, code in _ended():
-                        if pid == init:
-                            os._exit(0)
-                        if pid == web_server:
-                            web_server = _start_web(web, [service, waking, woken])
-                        for command in [c for c in running if c.pid == pid]:
-                            running.remove(command)
-                            _answer(command.asked_by, code)
-                            selector.unregister(command.asked_by)
-                            command.asked_by.close()
-                else:
-                    child = _take(ready, [service, waking, woken, web])
-                    if child is None:
-                        selector.unregister(ready)
-                        for command in [c for c in running if c.asked_by is ready]:
-                            running.remove(command)
-                            os.killpg(command.pid, signal.SIGKILL)
-                        ready.close()
-                    else:
-                        running.append(_Running(ready, child))
+                if ready is self.service:
+                    self._accept()
+                elif ready is self.waking:
+                    self.waking.recv(4096)
+                    self._collect()
+                elif ready in self.idle:
+                    self._take(ready)
+                elif ready.fileno() >= 0:  # it runs something already, and says more or hangs up
+                    self._hang_up(ready)
+
+    def _start_web(self) -> None:
+        with suppress(OSError):  # no process to be had: tried again in a second
+            self.web_server = os.fork()
+        if self.web_server == 0:
+            for other in (self.service, self.waking, self.woken):
+                other.close()
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            _serve_web(self.web)
+
+    def _accept(self) -> None:
+        try:
+            client, _ = self.service.accept()
+        except BlockingIOError:
+            return
+        except OSError:  # no descriptor to be had: those who ask nothing make room
+            for each in list(self.idle):
+                self._hang_up(each)
+            return
+        self.idle.add(client)
+        self.selector.register(client, selectors.EVENT_READ)
+
+    def _collect(self) -> None:
+        for pid, code in _ended():
+            if pid == self.init:
+                os._exit(0)
+            if pid == self.web_server:
+                self.web_server = None
+            client = self.running.pop(pid, None)
+            if client is not None:
+                with suppress(OSError):  # whoever asked is gone
+                    client.send(str(code).encode(), socket.MSG_DONTWAIT)
+                self._hang_up(client)
+
+    def _take(self, client: socket.socket) -> None:
+        argv, environment, descriptors = _request(client)
+        child = None
+        try:
+            if argv and len(descriptors) == 3:
+                with suppress(OSError):  # no process to be had
+                    child = os.fork()
+            if child == 0:
+                signal.set_wakeup_fd(-1)
+                _become(argv, environment, descriptors)
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
+        if child is None:
+            self._hang_up(client)
+        else:
+            self.idle.discard(client)
+            self.running[child] = client
+
+    def _hang_up(self, client: socket.socket) -> None:
+        for pid in [pid for pid, asked_by in self.running.items() if asked_by is client]:
+            del self.running[pid]
+            for kill in (os.killpg, os.kill):  # it may have no group yet, as it was forked a moment ago
+                with suppress(ProcessLookupError):
+                    kill(pid, signal.SIGKILL)
+        self.idle.discard(client)
+        self.selector.unregister(client)
+        client.close()
 
 
 def _ended() -> list[tuple[int, int]]:
@@ -117,32 +169,16 @@ def _ended() -> list[tuple[int, int]]:
         ended.append((pid, _exit_code(status)))
 
 
-def _answer(client: socket.socket, code: int) -> None:
+def _request(client: socket.socket) -> tuple[list[str], dict[str, str], list[int]]:
+    """What a client asks for, and the descriptors that it sent; no words for a hang-up or nonsense."""
+    descriptors: list[int] = []
     try:
-        client.send(str(code).encode())
-    except OSError:
-        return  # whoever asked is gone
-
-
-def _take(client: socket.socket, others: list[socket.socket]) -> int | None:
-    """Start what a client asks for; None when it went away or spoke nonsense."""
-    try:
-        text, descriptors, _, _ = socket.recv_fds(client, 100_000, 3)
-        request = json.loads(text) if text else None
-        argv = [str(word) for word in request["argv"]] if request else []
-        environment = {str(k): str(v) for k, v in request["env"].items()} if request else {}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
-    child = None
-    if argv and len(descriptors) == 3:
-        child = os.fork()
-        if child == 0:
-            for other in others:
-                other.close()
-            _become(argv, environment, descriptors)
-    for descriptor in descriptors:
-        os.close(descriptor)
-    return child
+        text, descriptors, _, _ = socket.recv_fds(client, 100_000, 3, socket.MSG_DONTWAIT)
+        request = json.loads(text)
+        argv = [str(word) for word in request["argv"]]
+        return argv, {str(k): str(v) for k, v in request["env"].items()}, descriptors
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return [], {}, descriptors
 
 
 def _become(argv: list[str], environment: dict[str, str], descriptors: list[int]) -> NoReturn:
@@ -152,7 +188,7 @@ def _become(argv: list[str], environment: dict[str, str], descriptors: list[int]
         for handled in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
             signal.signal(handled, signal.SIG_DFL)
         os.setsid()
-        for number, descriptor in enumerate(descriptors):
+        for number, descriptor in enumerate(descriptors):  # numbers that are free here, so above 2
             os.dup2(descriptor, number)
         seal.close_files()
         uid, gid = os.geteuid(), os.getegid()
@@ -181,6 +217,9 @@ def _attend(argv: list[str], environment: dict[str, str]) -> NoReturn:
         except OSError as error:
             os.write(2, f"outside: {argv[0]}: {error.strerror}\n".encode())
             os._exit(127 if isinstance(error, FileNotFoundError) else 126)
+        except ValueError as error:
+            os.write(2, f"outside: no such command: {error}\n".encode())
+            os._exit(126)
     while True:
         pid, status = os.wait()
         if pid == command:
