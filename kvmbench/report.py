@@ -177,9 +177,11 @@ def lease_text(lease: Lease) -> str:
 
 
 def image_text(image: Image) -> str:
-    size = f"{image.virtual_size_bytes / 2**30:.2f} GiB, {image.actual_size_bytes / 2**20:.1f} MiB on disk"
+    gib = image.virtual_size_bytes / 2**30
+    wide = f"{gib:.3g} GiB" if gib >= 1 else f"{gib * 1024:.3g} MiB"
     backing = f", backed by {image.backing}" if image.backing else ""
-    return f"image {image.path}: {image.format}, {size}{backing}"
+    taken = f"{image.actual_size_bytes / 2**20:.1f} MiB on disk"
+    return f"image {image.path}: {image.format}, {wide} wide, {taken}{backing}"
 
 
 def snapshot_text(seen: Snapshot) -> str:

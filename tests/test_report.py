@@ -1,0 +1,41 @@
+"""What people read of a look, a line for each thing."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Interface
+
+from IPython.core.interactiveshell import InteractiveShell
+
+from kvmbench import report, shown
+from kvmbench.model import Image, Link, Netns, Snapshot
+
+PLUGGED = Link(
+    "vethm.1", 5, "veth", "52:54:00:00:00:09", up=True, carrier=False, peer="vethm.2", peer_netns="router1"
+)
+BRIDGE = Link("br-int", 6, "bridge", "52:54:00:00:00:0a", True, True, inet=(IPv4Interface("10.1.1.254/24"),))
+
+
+def test_a_link_is_a_line() -> None:
+    assert report.link_text(PLUGGED) == (
+        "vethm.1 (veth): up, no carrier, no address, 52:54:00:00:00:09, peer vethm.2 in router1"
+    )
+    assert report.link_text(BRIDGE) == "br-int (bridge): up, 10.1.1.254/24, 52:54:00:00:00:0a"
+
+
+def test_an_image_is_told_in_a_unit_that_fits() -> None:
+    big, small = (Image("/vms/a", "qcow2", size, 13 << 20) for size in (80 << 30, 64 << 20))
+    assert report.image_text(big) == "image /vms/a: qcow2, 80 GiB wide, 13.0 MiB on disk"
+    assert report.image_text(small) == "image /vms/a: qcow2, 64 MiB wide, 13.0 MiB on disk"
+
+
+def test_a_notebook_shows_words_and_not_every_field() -> None:
+    shell = InteractiveShell.instance()
+    try:
+        shown.in_notebooks()
+        printed = shell.display_formatter.format((BRIDGE,))[0]["text/plain"]  # type: ignore[union-attr]
+        seen = Snapshot("b", 0.0, (Netns("", (BRIDGE,)),))
+        whole = shell.display_formatter.format(seen)[0]["text/plain"]  # type: ignore[union-attr]
+    finally:
+        InteractiveShell.clear_instance()
+    assert printed == "(br-int (bridge): up, 10.1.1.254/24, 52:54:00:00:00:0a,)"
+    assert whole.splitlines()[:2] == ["bench b", "the bench's network"]
