@@ -34,6 +34,10 @@ class KvmbenchError(Exception):
     def __str__(self) -> str:
         return f"{self.what}\n{self.hint}"
 
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows: the two lines, and not the way through kvmbench's files (IPython)."""
+        return [self.what, self.hint]
+
 
 class BadInput(KvmbenchError, ValueError):
     """A value that cannot be meant."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 from ipaddress import IPv4Interface
 
 from IPython.core.interactiveshell import InteractiveShell
@@ -39,3 +41,14 @@ def test_a_notebook_shows_words_and_not_every_field() -> None:
         InteractiveShell.clear_instance()
     assert printed == "(br-int (bridge): up, 10.1.1.254/24, 52:54:00:00:00:0a,)"
     assert whole.splitlines()[:2] == ["bench b", "the bench's network"]
+
+
+def test_an_error_in_a_notebook_is_two_lines_too() -> None:
+    shell = InteractiveShell.instance()
+    try:
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            shell.run_cell("from kvmbench import guest; guest('c9', 'ls')")  # type: ignore[no-untyped-call]  # IPython's
+    finally:
+        InteractiveShell.clear_instance()
+    assert "this Python does not run on a bench\nChoose the kernel" in printed.getvalue()
+    assert "Traceback" not in printed.getvalue()
