@@ -15,7 +15,12 @@ from kvmbench.qemu.line.words import Fields, fields, joined, last
 
 Spelling = Literal["today", "pairs", "tutorial"]
 """-drive and -nic; -blockdev and -netdev each with its -device; -hda and -net nic -net tap"""
-_PAIRED = {"virtio": ("virtio-blk-pci", "virtio-blk-pci"), "ide": ("ide-hd", "ide-cd")}
+_PAIRED = {
+    ("virtio", "disk"): "virtio-blk-pci",
+    ("ide", "disk"): "ide-hd",
+    ("ide", "cdrom"): "ide-cd",
+}
+"""interface and media → the device that -drive makes; to a guest a CD on virtio is a disk"""
 _HUB_ONLY = frozenset(("vlan", "name"))
 """of -net alone; both were removed, and are kept so that it can be told"""
 _SHORT = {
@@ -159,7 +164,7 @@ def _drive(disk: Disk, interface: str, name: str) -> Fields:
 
 def _blockdev(disk: Disk, names: Callable[[str], str]) -> tuple[str, ...]:
     """-blockdev and -device; () when they cannot say it: they know no index, and guess no format."""
-    plain = disk.format in FORMATS and disk.file and (disk.interface in _PAIRED or disk.device)
+    plain = disk.format in FORMATS and disk.file and ((disk.interface, disk.media) in _PAIRED or disk.device)
     # -drive takes any word for the mode, and QEMU then refuses it in its own words.
     odd = disk.cache not in ("", *CACHES) or {"cache.direct", "cache.no-flush"} & {
         key for key, _ in disk.options
@@ -169,14 +174,7 @@ def _blockdev(disk: Disk, names: Callable[[str], str]) -> tuple[str, ...]:
         key for key, _ in disk.options
     }
     named = disk.id and not _is_node_name(disk.id)
-    if (
-        not plain
-        or disk.index is not None
-        or disk.snapshot
-        or special
-        or named
-        or disk.media not in ("disk", "cdrom")
-    ):
+    if not plain or disk.index is not None or disk.snapshot or special or named:
         return ()
     if disk.cache and (odd or said_of_cache):
         return ()
@@ -201,7 +199,7 @@ def _is_node_name(name: str) -> bool:
 
 
 def _device(disk: Disk, name: str, more: Fields) -> str:
-    device = disk.device or _PAIRED.get(disk.interface, ("ide-hd", "ide-cd"))[disk.media == "cdrom"]
+    device = disk.device or _PAIRED.get((disk.interface, disk.media), "virtio-blk-pci")
     return joined((("driver", device), ("drive", name), *more, *disk.device_options), "driver")
 
 

@@ -39,6 +39,7 @@ _TAP = (
     Key("br", "the bridge that a helper plugs it into", "br0"),
     Key("helper", "the program that does so for somebody without root"),
     Key("fd", "an open tap's file descriptor, instead of a name"),
+    Key("fds", "several of them, with : between"),
 )
 _CARD = Key("model", "the card that the guest sees; model=help lists them", "e1000 on pc, e1000e on q35")
 _MAC = "its hardware address: six bytes, the first one even"
@@ -65,6 +66,7 @@ def _drive_keys() -> tuple[Key, ...]:
         Key("cache", "how the host's page cache is used", "writeback", CACHE_MODES),
         Key("aio", "how the host reads and writes", "threads", ("threads", "native", "io_uring")),
         Key("readonly", "the guest cannot write", "off", ON_OFF),
+        Key("read-only", "the guest cannot write", "off", ON_OFF),
         Key("snapshot", "what the guest writes is forgotten when it ends", "off", ON_OFF),
         Key("id", "its name, for -device drive= and for the monitor"),
         Key(

@@ -10,6 +10,7 @@ from kvmbench.qemu.line.words import Given, Line, tokens
 
 _ABOUT: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"machine type|No machine specified|machine\.\w+' not found", ("machine", "M")),
+    (r"options are incompatible", ("enable-kvm", "machine", "M")),
     (r"accelerator|KVM|kvm|-accel and", ("enable-kvm", "accel", "machine", "M")),
     (r"CPU topology|SMP CPUs|'smp\.|maxcpus|clusters not|dies not", ("smp",)),
     (r"CPU model|CPU feature|requested features|host doesn't support", ("cpu",)),

@@ -57,7 +57,9 @@ _TOLD = {
 def _unprompted(text: str) -> str:
     """`# `, `$ `, `~]# `, `[root@host ~]# `: what the shell prints; and the `&` that is its own."""
     found = re.sub(
-        r"^\s*(?:\[?[\w.@:~/ \-]*\]?)?[#$%]\s*(?=\S*(?:qemu|kvm))", "", text.replace("\u00a0", " ")
+        r"^\s*(?:\[?[\w.@:~/ \-]*\]?)?[#$%]\s*(?=(?:sudo\s+)?\S*(?:qemu|kvm))",
+        "",
+        text.replace("\u00a0", " "),
     )
     found = re.sub(r"^(?:\s*sudo\s+)(?=\S*(?:qemu|kvm))", "", found)
     return re.sub(r"(?<=\s)&\s*$", "", found).strip() if found != text.strip() else found

@@ -138,7 +138,7 @@ def _memory_kib(text: str) -> int | None:
 def _smp(said: Fields) -> Smp | None:
     known = [each.name for each in fields_of(Smp)]
     _only(said, known, "-smp")
-    given = {key: number(value, key) for key, value in said}
+    given = {key: number(value, f"-smp {key}") for key, value in said}
     return Smp(**given) if given else None
 
 
@@ -159,7 +159,7 @@ def _boot(said: Fields) -> Boot | None:
     for key, value in said:
         if key in _BOOT:
             place, read = _BOOT[key]
-            boot = replace(boot, **{place: read(value, key)})  # type: ignore[arg-type]
+            boot = replace(boot, **{place: read(value, f"-boot {key}")})  # type: ignore[arg-type]
     return boot if said and boot != Boot() else None
 
 

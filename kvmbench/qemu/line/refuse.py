@@ -49,13 +49,10 @@ def refuse(line: str | Sequence[str] | Description, context: Context | None = No
 
 
 def _about(what: str, line: Line) -> tuple[str, str]:
-    """The option that a message begins with, or whose key=value it begins with; and that key."""
-    start = what.partition(":")[0]
-    key = start.partition("=")[0]
-    named = [each for each in line.given if each.option == start.split(" ")[0].lstrip("-") != ""]
-    holding = [each for each in line.given if start in (each.value or "")]
-    found = next(reversed(named or holding), None)
-    return (str(found) if found else "", "" if named else key)
+    """The option that a message begins with, and the key behind it."""
+    option, _, key = what.partition(":")[0].partition(" ")
+    found = next((each for each in reversed(line.given) if f"-{each.option}" == option), None)
+    return (str(found) if found else "", key.partition("=")[0] if "=" in key else "")
 
 
 def _ordered(line: Line, troubles: Iterable[Trouble]) -> list[Trouble]:
@@ -120,9 +117,11 @@ def _near(name: str, key: str, option: Option) -> str:
     keys = [each.name for each in option.keys]
     if option.closed:
         return meant(key, keys)
-    return "" if "." in key else meant(key, keys, likeness=0.82)
+    return meant(key, keys, likeness=0.8) if "." not in key and name in _LISTED else ""
 
 
+_LISTED = frozenset(("drive", "net", "nic", "netdev", "vnc"))
+"""options of which the catalogue has most keys, so that a likeness to one of them tells something"""
 _CONFUSED = {("net", "mac"): "macaddr", ("nic", "macaddr"): "mac", ("device", "macaddr"): "mac"}
 
 

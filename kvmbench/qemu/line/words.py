@@ -26,8 +26,24 @@ usb win2k-hack xen-attach xen-domid-restrict
 ALONE = frozenset(_ALONE.split())
 """the options that nothing belongs to; all others take the next word, whatever it is (qemu(1), `-help`)"""
 ANSWERS = frozenset(
-    ("machine", "M", "cpu", "accel", "smp", "m", "boot", "name", "device", "drive", "net", "nic", "netdev")
-    + ("display", "vga", "chardev", "object", "audio", "audiodev", "d", "numa", "trace", "blockdev")
+    (
+        *(
+            "machine",
+            "M",
+            "cpu",
+            "accel",
+            "smp",
+            "m",
+            "boot",
+            "name",
+            "device",
+            "drive",
+            "net",
+            "nic",
+            "netdev",
+        ),
+        *("display", "vga", "chardev", "object", "audio", "audiodev", "d", "numa", "trace", "blockdev"),
+    )
 )
 """options that know the value help; anywhere else it is a file's name like any other"""
 PROGRAM = re.compile(r"(qemu-kvm|qemu-system-[a-z0-9_]+|kvm)")
