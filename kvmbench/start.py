@@ -76,7 +76,7 @@ def jupyterlab(*, browser: bool, port: int) -> int:
         *(f"--ServerApp.root_dir={notebooks}", f"--ServerApp.port={port}"),
         "--MultiKernelManager.default_kernel_name=kvmbench",
         # Of its thirty lines one matters here: the address, which it prints at any level.
-        "--ServerApp.log_level=WARN",
+        "--Application.log_level=WARN",
         *([] if browser else ["--no-browser"]),
         *(["--allow-root"] if os.geteuid() == 0 else []),
     ]
