@@ -77,6 +77,7 @@ def jupyterlab(*, browser: bool, port: int) -> int:
         "--MultiKernelManager.default_kernel_name=kvmbench",
         # Of its thirty lines one matters here: the address, which it prints at any level.
         "--Application.log_level=WARN",
+        "--LanguageServerManager.autodetect=False",  # it would run npm, which writes into the home
         *([] if browser else ["--no-browser"]),
         *(["--allow-root"] if os.geteuid() == 0 else []),
     ]
