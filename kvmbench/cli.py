@@ -129,8 +129,6 @@ def bench(
         made = lifecycle.ensure(name, stock.load_or_make(), mounts=mount or [])
         print(f"{made.lost}\nIt was started again." if made.lost else f"bench {name} is running")
     elif verb == "reset":
-        if name != places.DEFAULT:
-            _find(name)  # a misspelt name would make a second bench, and leave the first as it is
         lifecycle.reset(name, stock.load_or_make(), mounts=mount or [])
         print(f"bench {name} is running, as new")
     else:

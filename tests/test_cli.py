@@ -39,9 +39,7 @@ def test_a_line_that_cannot_be_meant_is_refused_in_two_lines(
     assert (ended.code, ended.out) == (2, "")
 
 
-@pytest.mark.parametrize(
-    "line", ["bench reset labb", "bench destroy labb", "check --bench labb", "shell -b labb"]
-)
+@pytest.mark.parametrize("line", ["bench destroy labb", "check --bench labb", "shell -b labb"])
 def test_a_misspelt_bench_is_told_and_not_made(tmp_path: Path, line: str) -> None:
     ended = typed(tmp_path, *line.split())
     first, second = ended.err.splitlines()
