@@ -27,6 +27,8 @@ def main() -> int:
 
     def furnish() -> None:
         """On the bench, by its root: who lives there may have put links to the machine's files in the way."""
+        if not Path(workdir).is_dir():
+            print(f"{workdir} is not on this bench: the kernel starts in /root", file=sys.stderr)
         if room.is_symlink() or room.is_file():
             room.unlink()
         shutil.rmtree(room, ignore_errors=True)  # a kernel that was killed leaves its sockets

@@ -17,7 +17,7 @@ from typing import Any
 from kvmbench.bench import places
 from kvmbench.bench.record import Record, boot_id, init_of, start_time, write_record
 from kvmbench.bench.stock import Stock
-from kvmbench.errors import BenchCreationFailed
+from kvmbench.errors import BadInput, BenchCreationFailed
 from kvmbench.system.run import PATH, run
 
 _UNPRIVILEGED_IDS = 0x6000_0000
@@ -59,21 +59,53 @@ def plan(name: str, home: Path, stock: Stock, workdir: Path, mounts: Sequence[Pa
     }
 
 
+_SYSTEM = tuple(
+    Path("/", name)
+    for name in ("usr", "etc", "dev", "proc", "sys", "run", "var", "boot", "bin", "sbin", "lib", "lib64")
+)
+
+
 def _writable(workdir: Path, mounts: Sequence[Path]) -> list[Path]:
-    """The working directory and the course's notebooks; never a whole home, never the system's own."""
-    system = [
-        Path(name)
-        for name in ("/usr", "/etc", "/dev", "/proc", "/sys", "/run", "/var", "/boot", "/bin", "/lib")
-    ]
-    wanted = [directory for directory in (workdir, places.notebooks_directory()) if directory is not None]
+    """The working directory and the course's notebooks; never a whole home, never the system's own.
+
+    Raises:
+        BadInput: a directory that was asked for cannot be shown.
+    """
+    home = Path.home().resolve()
+    notebooks = places.notebooks_directory()
     kept: list[Path] = []
-    for directory in (path.resolve() for path in wanted):
-        too_much = (
-            directory in (Path.home().resolve(), *Path.home().resolve().parents) or len(directory.parts) < 3
-        )
-        if not too_much and not any(top in (directory, *directory.parents) for top in (*system, *kept)):
+    for directory in (path.resolve() for path in (workdir, notebooks) if path is not None):
+        too_much = directory in (home, *home.parents) or len(directory.parts) < 3 or _ours(directory)
+        if not too_much and not any(top in (directory, *directory.parents) for top in (*_SYSTEM, *kept)):
             kept.append(directory)
-    return kept + [path.resolve() for path in mounts]
+    for path in mounts:
+        directory = path.resolve()
+        if (
+            not directory.is_dir()
+            or directory == Path("/")
+            or _ours(directory)
+            or _overlap(directory, _SYSTEM)
+        ):
+            raise BadInput(
+                f"--mount {path}: not a directory, or one that the system or kvmbench itself lives in",
+                "Name a directory of your own, for example --mount ~/images.",
+            )
+        kept.append(directory)
+    return kept
+
+
+def _overlap(directory: Path, others: Sequence[Path]) -> bool:
+    return any(directory in (other, *other.parents) or other in directory.parents for other in others)
+
+
+def _ours(directory: Path) -> bool:
+    """Who writes to the data directory, or to kvmbench's modules, decides what runs on the machine next."""
+    if _overlap(directory, [places.data_directory().resolve()]):
+        return True
+    notebooks = places.notebooks_directory()
+    if notebooks is not None and notebooks.resolve() in (directory, *directory.parents):
+        return False
+    return any(own in (directory, *directory.parents) for own in places.environment_directories())
 
 
 def _stock_home(home: Path, stock: Stock) -> None:

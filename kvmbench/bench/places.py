@@ -56,7 +56,10 @@ def meeting_directory(home: Path) -> Path:
 def environment_directories() -> tuple[Path, ...]:
     """What Python needs to run kvmbench: its virtual environment, its base, and this package."""
     package = Path(__file__).resolve().parent.parent
-    wanted = [Path(sys.prefix), Path(sys.base_prefix), Path(sys.executable).resolve().parent.parent, package]
+    home = Path.home().resolve()
+    # Beside the package lies what Python imports too, such as a sitecustomize.py that somebody put there.
+    beside = package if package.parent in (home, *home.parents) else package.parent
+    wanted = [Path(sys.prefix), Path(sys.base_prefix), Path(sys.executable).resolve().parent.parent, beside]
     kept: list[Path] = []
     for directory in wanted:
         system = Path("/usr") in (directory, *directory.parents)

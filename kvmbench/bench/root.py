@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sys
@@ -89,12 +90,23 @@ def build(layout: Layout, owner: Owner) -> Path:
     linux.bind(layout.home / "vms", root / "vms")
     linux.bind(layout.home / "home", root / "root")
     _bench_files(make, layout)
-    for directory in layout.writable:
-        make.shown_writable(directory)
-    for directory in layout.read_only:
-        linux.bind(directory, make.directory(directory), read_only=True)
+    _shown(make, layout)
     linux.bind(layout.meeting, make.directory(layout.meeting))
     return root
+
+
+def _shown(make: _Maker, layout: Layout) -> None:
+    """The machine's directories, the deeper ones on top of those that hold them."""
+    for directory in sorted({*layout.read_only, *layout.writable}, key=lambda path: len(path.parts)):
+        if directory not in layout.read_only:
+            make.shown_writable(directory)
+            continue
+        for above in reversed(directory.parents):
+            if any(top in above.parents for top in layout.writable):
+                # A mount cannot be moved away; a directory that holds it could be, and made anew.
+                place = make.directory(above)
+                linux.bind(place, place)
+        linux.bind(directory, make.directory(directory), read_only=True)
 
 
 class _Maker:
@@ -168,11 +180,41 @@ def _devices(make: _Maker) -> None:
         make.link(f"dev/{name}", f"/proc/self/fd/{number}")
 
 
+def _overlay(layers: Path, lower: str, upper: Path, work: Path, target: Path) -> None:
+    os.chdir(layers)  # in the options colons and commas mean something, and they end at 4095 bytes
+    options = f"lowerdir={lower},upperdir={upper},workdir={work},userxattr"
+    try:
+        linux.mount("overlay", target, "overlay", data=options)
+    finally:
+        os.chdir("/")
+
+
+def _layers(make: _Maker, layout: Layout) -> Path:
+    """Where what the bench changes is kept: on its disk, or in memory where no overlay can lie on that.
+
+    A container's root is often an overlay itself, and an overlay's upper layer cannot be one.
+    """
+    trial = layout.home / "trial"
+    for part in ("lower", "upper", "work"):
+        (trial / part).mkdir(parents=True, exist_ok=True)
+        make.own(trial / part)
+    try:
+        _overlay(trial, "lower", Path("upper"), Path("work"), make.root / "mnt")
+        linux.umount(make.root / "mnt")
+        return layout.home
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+    linux.mount("tmpfs", trial, "tmpfs", linux.MS_NOSUID, "mode=755,size=1g")
+    return trial
+
+
 def _overlays(make: _Maker, layout: Layout) -> None:
+    layers = _layers(make, layout)
     for place in OVERLAYS:
         if not Path(place).is_dir() or Path(place).is_symlink():
             continue
-        upper, work = (layout.home / kind / place.strip("/").replace("/", "-") for kind in ("upper", "work"))
+        upper, work = (layers / kind / place.strip("/").replace("/", "-") for kind in ("upper", "work"))
         fresh = not upper.exists()
         for directory in (upper, work):
             directory.mkdir(parents=True, exist_ok=True)
@@ -187,12 +229,7 @@ def _overlays(make: _Maker, layout: Layout) -> None:
                 (upper / os.path.basename(target)).chmod(0o755)
                 make.own(upper / os.path.basename(target))
         target_directory = make.directory(place)
-        linux.mount(
-            "overlay",
-            target_directory,
-            "overlay",
-            data=f"lowerdir={place},upperdir={upper},workdir={work},userxattr",
-        )
+        _overlay(layers, place, upper.relative_to(layers), work.relative_to(layers), target_directory)
         for path in HIDDEN:
             if fresh and os.path.dirname(path) == place:
                 (make.root / path.strip("/")).unlink(missing_ok=True)

@@ -29,17 +29,27 @@ class Stock:
 
 
 def save(stock: Stock) -> None:
-    """Remember it for every bench that is made from now on."""
+    """Remember it for every bench that is made from now on.
+
+    Raises:
+        BenchCreationFailed: the data directory cannot be written to.
+    """
     paths = {"image": stock.image, "launcher": stock.launcher, "key": stock.key}
     text = json.dumps(
         {name: str(path) for name, path in paths.items() if path}
         | {"image_size_bytes": stock.image_size_bytes, "engine": stock.engine}
     )
     target = places.data_directory() / "stock.json"
-    target.parent.mkdir(parents=True, exist_ok=True)
     fresh = target.with_suffix(".new")
-    fresh.write_text(text)
-    fresh.replace(target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        fresh.write_text(text)
+        fresh.replace(target)
+    except OSError as error:
+        raise BenchCreationFailed(
+            f"kvmbench cannot keep its files in {target.parent}: {error.strerror}",
+            "Make room or set KVMBENCH_HOME to another directory, then type it again.",
+        ) from error
 
 
 def load() -> Stock | None:
