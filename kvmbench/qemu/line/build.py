@@ -211,8 +211,8 @@ def _cards(guest: Description, spelling: Spelling, names: Callable[[str], str]) 
         yield from ("-nic", "none")
     pair = spelling == "tutorial" and len(guest.cards) == 1 and not loose
     for card in guest.cards:
-        on_hub = card.wire is None or card.joined or _HUB_ONLY & {key for key, _ in card.options}
-        if card.wire is None or on_hub or (pair and _plain_names(card)):
+        old = len(guest.cards) == 1 and not loose and _HUB_ONLY & {key for key, _ in card.options}
+        if card.wire is None or card.joined or old or (pair and _plain_names(card)):
             yield from _on_hub(card)
         elif spelling == "pairs" or card.options or card.id or "model" in dict(card.wire.options):
             yield from _netdev(card, card.wire, names)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from kvmbench.errors import BadInput
 from kvmbench.qemu.line import mend
-from kvmbench.qemu.line.catalogue import COURSE
+from kvmbench.qemu.line.catalogue import COURSE, KNOWN
 from kvmbench.qemu.line.context import Context
 from kvmbench.qemu.line.explain_parts import Part, parts_of
 from kvmbench.qemu.line.reader import described, taken_apart
@@ -103,7 +103,7 @@ def explain(line: str | Sequence[str], context: Context | None = None) -> Explan
             return Explanation(text[:2000], troubles=(Trouble(error.what, error.hint),))
         apart, changes = meant, suggestion.changes
     else:
-        suggestion = mend.suggest(text) if any(_oddly_cased(each.option) for each in apart.given) else None
+        suggestion = mend.suggest(text) if any(each.option not in KNOWN for each in apart.given) else None
         better = _readable(suggestion)
         if suggestion is not None and better is not None:
             apart, changes = better, suggestion.changes
@@ -116,6 +116,11 @@ def explain(line: str | Sequence[str], context: Context | None = None) -> Explan
     )
 
 
+def show(words: Sequence[str]) -> None:
+    """Print what a line does; it is given as one word, quoted, or as its words."""
+    print(explain(words[0] if len(words) == 1 else words))
+
+
 def _readable(suggestion: mend.Suggestion | None) -> Line | None:
     try:
         line = taken_apart(suggestion.line) if suggestion else None
@@ -124,10 +129,6 @@ def _readable(suggestion: mend.Suggestion | None) -> Line | None:
         return line
     except BadInput:
         return None
-
-
-def _oddly_cased(option: str) -> bool:
-    return option not in COURSE and option.lower() in COURSE
 
 
 def _assumed(line: Line) -> tuple[tuple[str, str], ...]:

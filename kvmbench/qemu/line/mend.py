@@ -32,7 +32,7 @@ def suggest(text: str) -> Suggestion | None:
         return None
     changes: list[str] = []
     mended = text
-    for step in (_unprompted, _plain_signs, _cut, _closed_up, _in_lower_case):
+    for step in (_unprompted, _plain_signs, _cut, _closed_up, _in_lower_case, _apart):
         before, mended = mended, step(mended)
         if mended != before:
             changes.append(_TOLD[step.__name__])
@@ -50,6 +50,7 @@ _TOLD = {
     "_plain_signs": "dashes and quotation marks are the plain ones of the keyboard",
     "_cut": "there is a blank before each option",
     "_closed_up": "there is no blank inside of what belongs to an option",
+    "_apart": "a blank, not = or nothing, stands between an option and what belongs to it",
     "_in_lower_case": "options, and words that QEMU knows, are written in lower case",
 }
 
@@ -62,7 +63,8 @@ def _unprompted(text: str) -> str:
         text.replace("\u00a0", " "),
     )
     found = re.sub(r"^(?:\s*sudo\s+)(?=\S*(?:qemu|kvm))", "", found)
-    return re.sub(r"(?<=\s)&\s*$", "", found).strip() if found != text.strip() else found
+    found = re.sub(r"(?<=\s)&\s*$", "", found).strip()
+    return found if found != text.strip() else text
 
 
 def _plain_signs(text: str) -> str:
@@ -95,6 +97,8 @@ def _in_lower_case(text: str) -> str:
     except ValueError:
         return text
     found: list[str] = []
+    if parts and words.PROGRAM.fullmatch(parts[0].lower()):
+        parts, found = parts[1:], [parts[0].lower()]
     for word in parts:
         before = found[-1] if found else ""
         if word.startswith("-") and _name(word) not in KNOWN and _name(word).lower() in KNOWN:
@@ -103,8 +107,24 @@ def _in_lower_case(text: str) -> str:
             found.append(_known_words(word, option.words))
         else:
             found.append(word)
-        if word == "-M" and len(parts) > (at := len(found)) and re.fullmatch(r"[0-9]+[kKmMgG]?", parts[at]):
-            found[-1] = "-m"
+        if before == "-M" and re.fullmatch(r"[0-9]+[kKmMgG]?", word):
+            found[-2] = "-m"
+    return words.quoted(found) if found != shlex.split(text) else text
+
+
+def _apart(text: str) -> str:
+    """`-m256`, `-vnc:0`, `-name=c1`: where there is no such option, but one that it begins with."""
+    try:
+        parts = shlex.split(text)
+    except ValueError:
+        return text
+    found: list[str] = []
+    for word in parts:
+        glued = re.fullmatch(r"(--?)([A-Za-z]+)(=?)([:0-9].*|(?<==).+)", word)
+        if glued and _name(word) not in KNOWN and glued[2] in COURSE and COURSE[glued[2]].takes:
+            found += [glued[1] + glued[2], glued[4]]
+        else:
+            found.append(word)
     return words.quoted(found) if found != parts else text
 
 

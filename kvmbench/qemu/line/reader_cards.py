@@ -12,6 +12,12 @@ from kvmbench.qemu.line.words import Fields, Given, fields, last, without
 MODELS = {"virtio-net-pci": "virtio", "virtio-net": "virtio"}
 """devices that -nic model= knows by another name"""
 
+_MEANT = {
+    "mac": "Did you mean macaddr=?",
+    "driver": "Did you mean model=?",
+    "netdev": "Write the id of a -netdev, or leave netdev= out.",
+}
+
 
 def read_cards(given: Sequence[Given]) -> tuple[tuple[Card, ...] | None, list[Given]]:
     """The network cards among some options (None when none were spoken of), and the other options."""
@@ -71,6 +77,11 @@ def _hub(given: Sequence[Given]) -> tuple[dict[Given, Given | None], bool]:
 
 def _from_hub(each: Given, other: Given | None, *, alone: bool) -> Card:
     said = fields(each.value or "", "type")
+    wrong = next((key for key, _ in said if key in ("mac", "driver", "netdev")), None)
+    if wrong is not None:
+        raise BadInput(
+            f"-net has no {wrong}=" + ("" if wrong != "netdev" else " without a name"), _MEANT[wrong]
+        )
     return Card(
         model=_model(last(said, "model")),
         mac=last(said, "macaddr"),

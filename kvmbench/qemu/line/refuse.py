@@ -71,6 +71,10 @@ def _option(each: Given, around: Context) -> Iterator[Trouble]:
     """An option that there is not, or a key that it has not or has no more."""
     option = find(each.option)
     installed = around.installed.options if around.installed else ()
+    if not each.option and each.value in COURSE:
+        yield Trouble(
+            f"{each.value} would be taken for a disk image", f"Did you mean -{each.value}?", str(each)
+        )
     if each.option in GONE:
         version, today = GONE[each.option]
         hint = f"Today it is written {today}" if today else "Leave it out: nothing took its place."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from kvmbench.qemu.line.catalogue_devices import CACHE_MODES
@@ -36,10 +37,16 @@ def _words(disk: Disk) -> Iterator[Trouble]:
     if disk.interface == "scsi" and not disk.device:
         hint = "Take if=virtio; or plug in -device virtio-scsi-pci and put a -device scsi-hd on it."
         yield Trouble("a PC has no SCSI bus by itself", hint, disk.said, "if")
-    if not disk.file and disk.media != "cdrom" and not disk.options and disk.interface != "none":
-        yield Trouble(
-            "a disk without an image", "Name it: -drive file=/vms/cirros/cirros1.img,…", disk.said, "file"
-        )
+    elsewhere = disk.format or any(key.startswith("file.") for key, _ in disk.options)
+    if (
+        not disk.file
+        and not elsewhere
+        and disk.interface != "none"
+        and (disk.media != "cdrom" or disk.options)
+    ):
+        path = next((key for key, value in disk.options if value == "on" and re.search("[/.]", key)), "")
+        hint = f"Write file={path}" if path else "Name it: -drive file=/vms/cirros/cirros1.img,…"
+        yield Trouble("a disk without an image", hint, disk.said, "file")
     if disk.readonly and disk.interface == "ide" and disk.media == "disk":
         hint = "Take if=virtio for a disk that is only read, or media=cdrom."
         yield Trouble("an IDE disk cannot be read-only", hint, disk.said, "readonly")

@@ -47,6 +47,7 @@ ANSWERS = frozenset(
 )
 """options that know the value help; anywhere else it is a file's name like any other"""
 PROGRAM = re.compile(r"(qemu-kvm|qemu-system-[a-z0-9_]+|kvm)")
+SHELL = frozenset(("&", "&&", "|", "||", ";", "<", ">", ">>", "2>", "2>&1"))
 DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
 QUOTES = "\u2018\u2019\u201a\u201c\u201d\u201e"
 LONGEST_MESSAGE = 4_000
@@ -160,6 +161,10 @@ def tokens(words: Sequence[str]) -> Line:
 
 def _image(word: str, before: Sequence[Given], place: int) -> Given:
     """A word without an option is a disk image; one that is the torn-off end of an option is not."""
+    if word in SHELL:
+        raise BadInput(
+            f"{word!r} is the shell's, not QEMU's", "Leave it out; -daemonize goes to the background."
+        )
     ended = (before[-1].value or before[-1].typed)[-1:] if before else ""
     if word[:1] in ("=", ",", "-", "") or ended in ("=", ","):
         raise BadInput(
@@ -274,7 +279,13 @@ def size_bytes(text: str, *, unit: str = "b") -> int:
     found = re.fullmatch(r"([0-9]{1,18}(?:\.[0-9]{1,12})?)([bkmgtpe]?)", text.lower())
     size = int(Decimal(found[1]) * _UNITS[found[2] or unit]) if found else 2**64
     if size >= 2**64:
-        raise BadInput(f"{text!r} is no size", "Write a number and a unit, like 256M or 1G.")
+        long = re.fullmatch(r"([0-9]{1,12}[kmgtp])i?b", text.lower())
+        hint = (
+            f"Write {long[1].upper()}: the unit is one letter."
+            if long
+            else "Write a number and a unit: 256M, 1G."
+        )
+        raise BadInput(f"{text!r} is no size", hint)
     return size
 
 

@@ -13,6 +13,7 @@ from typing import get_args
 
 from kvmbench.errors import BadInput
 from kvmbench.qemu.line import Context, Spelling, explain, option_of, parse, qemu_argv, refuse
+from kvmbench.qemu.line.installed import here
 
 HERE = Path(__file__).parent
 GOOD = tuple((HERE / "good.txt").read_text(encoding="utf-8").splitlines())
@@ -119,7 +120,8 @@ def holds(line: str, context: Context | None = None) -> bool:
 
 
 def main(count: int, seed: int) -> None:
-    read = sum(holds(line) for line in lines(count, seed))
+    around = Context(installed=here(), memory_mib=4000, guests=("c1",), taps=())
+    read = sum(holds(line, None if number % 10 else around) for number, line in enumerate(lines(count, seed)))
     print(
         f"{count} lines (seed {seed}): {read} read, {count - read} refused in two lines, nothing else raised"
     )

@@ -116,6 +116,8 @@ def test_text_and_page_say_the_same_and_the_page_is_safe() -> None:
         ("$ sudo qemu-kvm -m 1G", "qemu-kvm -m 1G"),
         ("qemu-kvm –name “c 1” —m 1G", "qemu-kvm -name 'c 1' -m 1G"),
         ("qemu-kvm -SMP 2 -M 256 -HDA a", "qemu-kvm -smp 2 -m 256 -hda a"),
+        ("qemu-kvm -m256 -vnc:0 -name=c1", "qemu-kvm -m 256 -vnc :0 -name c1"),
+        ("Qemu-kvm -Name c1", "qemu-kvm -name c1"),
         ("qemu-kvm -boot Order=dc, once=d", "qemu-kvm -boot order=dc,once=d"),
         ("qemu-kvm -net Nic,Model =virtio -net Tap", "qemu-kvm -net nic,model=virtio -net tap"),
     ],

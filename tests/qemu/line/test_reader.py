@@ -99,7 +99,7 @@ def test_an_option_takes_the_next_word_whatever_it_is() -> None:
         ("ls -l", "begins with 'ls'", "It begins with qemu-kvm"),
         ("qemu-kvm -name", "-name lacks", "Write it behind"),
         ("qemu-kvm 'a", "quotation", "Close it"),
-        ("qemu-kvm -m lots", "-m lots: 'lots' is no size", "256M or 1G"),
+        ("qemu-kvm -m lots", "-m lots: 'lots' is no size", "256M, 1G"),
         ("qemu-kvm -smp two", "-smp cpus=two", "cpus=1 or more"),
         ("qemu-kvm -smp 2,corse=2", "-smp has no corse=", "Did you mean cores=?"),
         ("qemu-kvm -smp 2,banana=2", "-smp has no banana=", "It knows cpus=, maxcpus="),
@@ -116,6 +116,8 @@ def test_an_option_takes_the_next_word_whatever_it_is() -> None:
         ),
         ("qemu-kvm –m 1G", "no hyphen", "Probably meant: qemu-kvm -m 1G"),
         ("qemu-kvm -name “c1”", "typographic", "Probably meant: qemu-kvm -name c1"),
+        ("qemu-kvm -hda a -vnc :0 &", "'&' is the shell's", "Probably meant: qemu-kvm -hda a -vnc :0"),
+        ("qemu-kvm -m 1G | cat", "'|' is the shell's", "-daemonize"),
         ("# qemu-kvm -m 1G", "begins with '#'", "Probably meant: qemu-kvm -m 1G"),
     ],
 )
