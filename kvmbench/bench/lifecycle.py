@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from kvmbench.bench import making, places
-from kvmbench.bench.record import Record, boot_id, how_it_ended, read_record, start_time
+from kvmbench.bench.record import boot_id, how_it_ended, listener, read_record, start_time
 from kvmbench.bench.stock import Stock
 from kvmbench.errors import BenchCreationFailed, BenchNotRunning, NoSuchBench
 
@@ -101,7 +101,7 @@ def destroy(name: str) -> None:
         try:
             if not home.exists():
                 raise NoSuchBench(f"there is no bench {name!r}", "See which there are: kvmbench bench list")
-            _end(read_record(home))
+            _end(home)
             _remove(home)
         finally:
             lock.unlink()
@@ -118,7 +118,7 @@ def _start(name: str, stock: Stock, workdir: Path, mounts: Sequence[Path], lost:
     home = places.benches_directory() / name
     fresh = not home.exists()
     try:
-        _end(read_record(home))
+        _end(home)
         record = making.launch(making.plan(name, home, stock, workdir, mounts), home)
         return Bench(name, home, record.keeper, record.init, record.workdir, lost)
     except OSError as error:
@@ -134,21 +134,28 @@ def _start(name: str, stock: Stock, workdir: Path, mounts: Sequence[Path], lost:
         raise
 
 
-def _end(record: Record | None) -> None:
+def _end(home: Path) -> None:
     """Kill the keeper and wait until the kernel has ended all that lived in its namespaces."""
-    if record is None or record.boot != boot_id() or start_time(record.keeper) != record.keeper_start:
+    record = read_record(home)
+    if record is None:
+        keeper, started = listener(home), None
+    elif record.boot == boot_id():
+        keeper, started = record.keeper, record.keeper_start
+    else:
+        return
+    if keeper is None:
         return
     try:
-        handle = os.pidfd_open(record.keeper)
+        handle = os.pidfd_open(keeper)
     except ProcessLookupError:
         return
     try:
-        if start_time(record.keeper) == record.keeper_start:
-            signal.pidfd_send_signal(handle, signal.SIGKILL)
+        if started is not None and start_time(keeper) != started:
+            return
+        signal.pidfd_send_signal(handle, signal.SIGKILL)
         if not select.select([handle], [], [], 30)[0]:
             raise BenchCreationFailed(
-                f"bench {record.name!r} does not end",
-                f"Look at what holds it: cat /proc/{record.keeper}/wchan",
+                f"bench {home.name!r} does not end", f"Look at what holds it: cat /proc/{keeper}/wchan"
             )
     finally:
         os.close(handle)

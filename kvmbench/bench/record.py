@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import socket
+import struct
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from kvmbench.errors import BenchCreationFailed
 
@@ -37,9 +40,45 @@ class Record:
 def read_record(home: Path) -> Record | None:
     """The record of a bench; None where there is none, or none that can be read."""
     try:
-        return Record(**json.loads((home / "bench.json").read_text()))
-    except (OSError, ValueError, TypeError):
+        known = json.loads((home / "bench.json").read_text())
+        return Record(**{field.name: _checked(known, field.name) for field in fields(Record)})
+    except (OSError, ValueError, TypeError, KeyError):
         return None
+
+
+def _checked(known: Any, name: str) -> Any:
+    """A field's value, of the field's type: a file that was cut short or edited may hold anything.
+
+    Raises:
+        TypeError, KeyError: it does.
+    """
+    wanted = str if name in ("name", "boot", "workdir") else int
+    if not isinstance(known[name], wanted):
+        raise TypeError(name)
+    return known[name]
+
+
+def listener(home: Path) -> int | None:
+    """The keeper that answers on the bench's socket, by the kernel's word (unix(7), SO_PEERCRED).
+
+    It is found so when the record is lost, which must not leave it behind.
+    """
+    path = home / "service" / "outside.sock"
+    try:
+        directory = os.open(path.parent, os.O_PATH)
+    except OSError:
+        return None
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as client:
+            client.settimeout(5)
+            client.connect(f"/proc/self/fd/{directory}/{path.name}")  # its own path may be over 107 bytes
+            size = struct.calcsize("3i")
+            pid, _, _ = struct.unpack("3i", client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))
+            return int(pid) or None
+    except OSError:
+        return None
+    finally:
+        os.close(directory)
 
 
 def write_record(home: Path, record: Record) -> None:

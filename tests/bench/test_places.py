@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from kvmbench.system import Completed, run
-from tests.bench.conftest import Person
+from tests.bench.conftest import Person, processes
 
 pytestmark = pytest.mark.bench
 
@@ -169,3 +171,17 @@ def test_a_data_directory_that_cannot_be_written_is_told_in_two_lines(person: Pe
     )
     assert ended.code == 1
     assert len(ended.err.splitlines()) == 2, ended.err
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"name": "g", "keeper": null}'])
+def test_a_record_that_cannot_be_read_loses_no_process(person: Person, bench: str, text: str) -> None:
+    path = person.home / "kb" / "benches" / bench / "bench.json"
+    keeper = json.loads(path.read_text())["keeper"]
+    path.write_text(text)
+    assert person.kvmbench("bench", "list").ok
+    person.kvmbench("bench", "create", bench).checked()
+    deadline = time.monotonic() + 5
+    while str(person.home) in processes().get(keeper, ""):
+        assert time.monotonic() < deadline, "the first keeper lives on beside the second"
+        time.sleep(0.01)
+    person.kvmbench("exec", "-b", bench, "--", "true").checked()
