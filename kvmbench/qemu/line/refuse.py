@@ -15,7 +15,7 @@ from kvmbench.qemu.line.refuse_cards import card_troubles
 from kvmbench.qemu.line.refuse_disks import disk_troubles
 from kvmbench.qemu.line.topology import MOST, arranged
 from kvmbench.qemu.line.trouble import Trouble
-from kvmbench.qemu.line.words import Given, Line, fields, last, meant, size_bytes
+from kvmbench.qemu.line.words import DASHES, Given, Line, fields, last, meant, size_bytes
 
 __all__ = ["Trouble", "refuse"]
 
@@ -71,6 +71,9 @@ def _option(each: Given, around: Context) -> Iterator[Trouble]:
     """An option that there is not, or a key that it has not or has no more."""
     option = find(each.option)
     installed = around.installed.options if around.installed else ()
+    if each.option and (each.value or "x")[0] in DASHES:
+        hint = f"Write it as -{(each.value or '').lstrip(DASHES)}"
+        yield Trouble(f"{each.value!r} begins with a dash that is no hyphen", hint, str(each))
     if not each.option and each.value in COURSE:
         yield Trouble(
             f"{each.value} would be taken for a disk image", f"Did you mean -{each.value}?", str(each)

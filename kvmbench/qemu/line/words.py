@@ -161,6 +161,10 @@ def tokens(words: Sequence[str]) -> Line:
 
 def _image(word: str, before: Sequence[Given], place: int) -> Given:
     """A word without an option is a disk image; one that is the torn-off end of an option is not."""
+    if word and word[0] in DASHES:
+        raise BadInput(
+            f"{word!r} begins with a dash that is no hyphen", f"Write it as -{word.lstrip(DASHES)}"
+        )
     if word in SHELL:
         raise BadInput(
             f"{word!r} is the shell's, not QEMU's", "Leave it out; -daemonize goes to the background."
@@ -175,10 +179,6 @@ def _image(word: str, before: Sequence[Given], place: int) -> Given:
 
 
 def _refuse_odd(word: str) -> None:
-    if word[:1] in DASHES and word:
-        raise BadInput(
-            f"{word!r} begins with a dash that is no hyphen", f"Write it as -{word.lstrip(DASHES)}"
-        )
     if any(quote in word for quote in QUOTES):
         raise BadInput(f"{word!r} has typographic quotation marks", "Write ' or \", or leave them out.")
     if "\0" in word:
