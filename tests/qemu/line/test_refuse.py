@@ -95,6 +95,7 @@ BAD = [
     ("-drive file=a,serial=7", "removed in QEMU 3.0", "-device", "-drive"),
     ("-drive file=a,readonly=on", "cannot be read-only", "virtio", "-drive"),
     ("-drive /a.img", "without an image", "Write file=/a.img", "-drive"),
+    ("-name –m", "no hyphen", "Write it as -m", "-name"),
     ("-hda a net", "would be taken for a disk image", "-net?", "net"),
     ("-m 512MB", "no size", "Write 512M:", "-m"),
     ("-drive if=virtio", "without an image", "file=", "-drive"),
@@ -194,7 +195,7 @@ SAID = [
     ("Boot device 'd' was given twice", "-boot order=dd", "-boot order=dd"),
     (
         "Unsupported NIC model: vritio",
-        "-nic user,model=e1000 -nic user,model=vritio",
+        "-nic user,model=vritio -nic user,model=e1000",
         "-nic user,model=vritio",
     ),
     ("-hda b: drive with bus=0, unit=0 (index=0) exists", "-hda a -hda b", "-hda b"),

@@ -107,6 +107,22 @@ def test_each_option_has_its_spelling(typed: str, today: str, pairs: str, tutori
         assert quoted(qemu_argv(guest, spelling)) == f"qemu-kvm {wanted}"
 
 
+@pytest.mark.parametrize(
+    ("mode", "node", "device"),
+    [
+        ("writeback", "cache.direct=off,cache.no-flush=off", "write-cache=on"),
+        ("none", "cache.direct=on,cache.no-flush=off", "write-cache=on"),
+        ("writethrough", "cache.direct=off,cache.no-flush=off", "write-cache=off"),
+        ("directsync", "cache.direct=on,cache.no-flush=off", "write-cache=off"),
+        ("unsafe", "cache.direct=off,cache.no-flush=on", "write-cache=on"),
+    ],
+)
+def test_a_cache_mode_is_three_switches(mode: str, node: str, device: str) -> None:
+    words = qemu_argv(parse(f"qemu-kvm -drive file=a,if=virtio,format=raw,cache={mode}"), "pairs")
+    assert words[2].endswith(node)
+    assert words[4].endswith(device)
+
+
 def test_what_a_controller_is_needed_for_stands_behind_it() -> None:
     guest = parse(
         "qemu-kvm -drive if=none,id=x,file=a,format=raw -device scsi-hd,drive=x -device virtio-scsi-pci -usb"
