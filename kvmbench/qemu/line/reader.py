@@ -8,11 +8,13 @@ from dataclasses import replace
 
 from kvmbench.errors import BadInput
 from kvmbench.qemu.line import mend
+from kvmbench.qemu.line.catalogue import find
 from kvmbench.qemu.line.description import Accel, Boot, Description, Smp, Vnc
 from kvmbench.qemu.line.reader_cards import read_cards
-from kvmbench.qemu.line.reader_disks import read_disks
+from kvmbench.qemu.line.reader_disks import properties, read_disks
 from kvmbench.qemu.line.words import (
     Fields,
+    Given,
     Line,
     fields,
     joined,
@@ -70,6 +72,8 @@ def described(line: Line) -> Description:
     Raises:
         BadInput: a number, a size or a switch is none, or a key is unknown where all of them are known.
     """
+    for each in line.given:
+        _keys_are_words(each)
     asked = [each for each in line.given if each.value in ("help", "?") and each.asks]
     line = Line(line.program, tuple(each for each in line.given if each not in asked))
     name = merged(fields(each, "guest") for each in _values(line, "name"))
@@ -103,6 +107,16 @@ def described(line: Line) -> Description:
         pidfile=next(reversed(_values(line, "pidfile")), ""),
         rest=tuple(each.words for each in sorted([*rest, *asked], key=lambda each: each.option not in FIRST)),
     )
+
+
+def _keys_are_words(each: Given) -> None:
+    """A key with a comma in it comes from one comma too many: there is no such key, and no way to write it."""
+    option = find(each.option)
+    for key, _ in properties(each, option.implied) if option and option.keys else ():
+        if "," in key:
+            raise BadInput(
+                f"-{each.option} has no {key!r}", "Write one comma between two parts, and none before."
+            )
 
 
 def _values(line: Line, *options: str) -> tuple[str, ...]:

@@ -107,6 +107,7 @@ def test_an_option_takes_the_next_word_whatever_it_is() -> None:
         ("qemu-kvm -boot reboot-timeout=-2", "no number from -1 on", "reboot-timeout="),
         ("qemu-kvm -drive file=a,index=one", "index=one", "index="),
         ("qemu-kvm -drive file=a,readonly=maybe", "readonly=maybe", "readonly=on"),
+        ("qemu-kvm -drive ,,x,file=a", "-drive has no ',x'", "one comma"),
         ("qemu-kvm -blockdev {x", "JSON cannot be read", "quotes, commas and braces"),
         ("qemu-kvm -netdev user,id=n -netdev user,id=n", "have the name n", "id of its own"),
         (
