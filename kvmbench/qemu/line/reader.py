@@ -110,7 +110,7 @@ def described(line: Line) -> Description:
 
 
 def _keys_are_words(each: Given) -> None:
-    """A key with a comma in it comes from one comma too many: there is no such key, and none can be written."""
+    """A key with a comma in it comes from one comma too many: there is no such key, nor can it be written."""
     option = find(each.option)
     for key, _ in properties(each, option.implied) if option and option.keys else ():
         if "," in key:
