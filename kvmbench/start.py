@@ -19,24 +19,28 @@ def say(line: str) -> None:
     print(line, flush=True)
 
 
-def stock_up(*, imported: Path | None = None, built: bool = False, again: bool = False) -> stock.Stock:
+def stock_up(
+    *, imported: Path | None = None, built: bool = False, again: bool = False, everyone: bool = False
+) -> stock.Stock:
     """Find or build what goes onto new benches, and remember it.
 
     The guest image is the `imported` one from now on, or with `built` the course's own; `again` builds that
-    from today's packages.
+    from today's packages. For `everyone` it is for all users of this machine who have none of their own.
 
     Raises:
+        BadInput: it is for everyone, and this is not root.
         ImageBuildFailed: a package could not be had, or the image could not be put together.
     """
     from kvmbench.qemu import guestimage, launcher
     from kvmbench.system.kvm import engine, probe_kvm
 
+    kept = stock.make_shared_directory() if everyone else guestimage.cache_directory()
     if imported is not None:
-        image = guestimage.import_image(imported)
+        image = guestimage.import_image(imported, kept)
     else:
         if built:
-            guestimage.use_built_image()
-        image = guestimage.ensure_guest_image(report=say, force=again)
+            guestimage.use_built_image(kept)
+        image = guestimage.ensure_guest_image(kept, say, force=again)
     kvm = probe_kvm()
     facts = {
         "engine": engine(kvm),
@@ -51,10 +55,13 @@ def stock_up(*, imported: Path | None = None, built: bool = False, again: bool =
         image=image,
         image_size_bytes=int(info["virtual-size"]),
         launcher=launcher.source(),
-        key=guestimage.guest_key(),
+        key=guestimage.guest_key(kept),
         engine=json.dumps(facts),
     )
-    stock.save(found)
+    if everyone:
+        # Each student's guests accept it, and no other student can reach those: it is a key for all of them.
+        guestimage.guest_key(kept).chmod(0o644)
+    stock.save(found, kept if everyone else None)
     return found
 
 

@@ -32,6 +32,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "check": {"model"},
     "topology": {"model"},
     "course": {"act", "observe", "check", "qemu", "system", "model"},
+    "hub": {"bench", "system", "model"},
     "grade": {"course", "bench", "model"},
     # The command line stands above all of them, beside the modules at the top of the package.
     "cli": {"bench", "system", "course", "grade", "qemu", "topology", "model"}

@@ -1,4 +1,4 @@
-"""Benches come and go: create, find, list, reset, destroy.
+"""Benches come and go: create, find, list, reset, stop, destroy.
 
 A bench is a directory (what outlives its processes) and a keeper process (everything else). No daemon knows
 of it: the record in the directory names the keeper, and the kernel tells whether that one still lives.
@@ -14,12 +14,12 @@ import signal
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from kvmbench.bench import making, places
-from kvmbench.bench.record import boot_id, how_it_ended, listener, read_record, start_time
+from kvmbench.bench.record import boot_id, how_it_ended, listener, read_record, start_time, write_record
 from kvmbench.bench.stock import Stock
 from kvmbench.errors import BenchCreationFailed, BenchNotRunning, NoSuchBench
 
@@ -90,6 +90,24 @@ def ensure(name: str, stock: Stock, *, workdir: Path | None = None, mounts: Sequ
             return _start(name, stock, workdir or Path.cwd(), mounts, lost)
 
 
+def stop(name: str) -> None:
+    """End every process of the bench, and keep its files; one that is not running is left as it is.
+
+    Raises:
+        NoSuchBench: there is none of that name.
+    """
+    home = places.benches_directory() / places.checked_name(name)
+    with _locked(name) as lock:
+        if not home.exists():
+            lock.unlink()
+            raise _no_such(name)
+        record = read_record(home)
+        if record is None or record.alive():
+            _end(home)
+            if record is not None:
+                write_record(home, replace(record, stopped=True))
+
+
 def destroy(name: str) -> None:
     """End every process of the bench, and remove its files.
 
@@ -100,7 +118,7 @@ def destroy(name: str) -> None:
     with _locked(name) as lock:
         try:
             if not home.exists():
-                raise NoSuchBench(f"there is no bench {name!r}", "See which there are: kvmbench bench list")
+                raise _no_such(name)
             _end(home)
             _remove(home)
         finally:
@@ -132,6 +150,10 @@ def _start(name: str, stock: Stock, workdir: Path, mounts: Sequence[Path], lost:
         if fresh:
             _remove(home)
         raise
+
+
+def _no_such(name: str) -> NoSuchBench:
+    return NoSuchBench(f"there is no bench {name!r}", "See which there are: kvmbench bench list")
 
 
 def _end(home: Path) -> None:

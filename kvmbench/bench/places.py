@@ -37,6 +37,11 @@ def data_directory() -> Path:
     return Path(chosen) if chosen else platformdirs.user_data_path("kvmbench")
 
 
+def shared_directory() -> Path:
+    """What the machine's root keeps for every user: $KVMBENCH_SHARED, else /var/lib/kvmbench."""
+    return Path(os.environ.get("KVMBENCH_SHARED") or "/var/lib/kvmbench")
+
+
 def benches_directory() -> Path:
     return data_directory() / "benches"
 

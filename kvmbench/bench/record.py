@@ -27,6 +27,8 @@ class Record:
     boot: str
     """the kernel's random id of this boot"""
     workdir: str
+    stopped: bool = False
+    """somebody ended it on purpose"""
 
     def alive(self) -> bool:
         """Both first processes are the very ones that were remembered."""
@@ -40,7 +42,7 @@ class Record:
 def read_record(home: Path) -> Record | None:
     """The record of a bench; None where there is none, or none that can be read."""
     try:
-        known = json.loads((home / "bench.json").read_text())
+        known = {"stopped": False} | json.loads((home / "bench.json").read_text())
         return Record(**{field.name: _checked(known, field.name) for field in fields(Record)})
     except (OSError, ValueError, TypeError, KeyError):
         return None
@@ -52,7 +54,7 @@ def _checked(known: Any, name: str) -> Any:
     Raises:
         TypeError, KeyError: it does.
     """
-    wanted = str if name in ("name", "boot", "workdir") else int
+    wanted = str if name in ("name", "boot", "workdir") else bool if name == "stopped" else int
     if not isinstance(known[name], wanted):
         raise TypeError(name)
     return known[name]
@@ -92,6 +94,8 @@ def how_it_ended(record: Record) -> str:
     """What was lost with the processes of a bench that is no longer alive."""
     if record.boot != boot_id():
         return "the machine was restarted, so its processes, links and rules are gone; its files are kept"
+    if record.stopped:
+        return "it was stopped, so its processes, links and rules are gone; its files are kept"
     return "its first process was ended, so its processes, links and rules are gone; its files are kept"
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from kvmbench.bench import places
-from kvmbench.errors import BenchCreationFailed
+from kvmbench.errors import BadInput, BenchCreationFailed
+
+_FILE = "stock.json"
 
 
 @dataclass(frozen=True)
@@ -28,18 +31,18 @@ class Stock:
     """JSON: kvm or tcg, and why"""
 
 
-def save(stock: Stock) -> None:
-    """Remember it for every bench that is made from now on.
+def save(stock: Stock, directory: Path | None = None) -> None:
+    """Remember it for every bench that is made from now on; the shared one for those of all users.
 
     Raises:
-        BenchCreationFailed: the data directory cannot be written to.
+        BenchCreationFailed: the directory cannot be written to.
     """
     paths = {"image": stock.image, "launcher": stock.launcher, "key": stock.key}
     text = json.dumps(
         {name: str(path) for name, path in paths.items() if path}
         | {"image_size_bytes": stock.image_size_bytes, "engine": stock.engine}
     )
-    target = places.data_directory() / "stock.json"
+    target = (directory or places.data_directory()) / _FILE
     fresh = target.with_suffix(".new")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -53,9 +56,37 @@ def save(stock: Stock) -> None:
 
 
 def load() -> Stock | None:
-    """What was remembered; None when there is nothing, or when a file of it is gone."""
+    """This user's own, or else what root shares with everybody; None when there is neither."""
+    return _read(places.data_directory()) or shared()
+
+
+def shared() -> Stock | None:
+    """What root shares with every user of this machine; nothing that anybody else could have put there."""
+    directory = places.shared_directory()
     try:
-        known = json.loads((places.data_directory() / "stock.json").read_text())
+        trusted = all(path.stat().st_uid == 0 for path in (directory, directory / _FILE))
+    except OSError:
+        return None
+    return _read(directory) if trusted else None
+
+
+def make_shared_directory() -> Path:
+    """Where root builds what every user gets.
+
+    Raises:
+        BadInput: this is not root.
+    """
+    if os.geteuid() != 0:
+        raise BadInput("only root can build for every user of this machine", "Put sudo before the line.")
+    directory = places.shared_directory()
+    directory.mkdir(mode=0o755, parents=True, exist_ok=True)
+    return directory
+
+
+def _read(directory: Path) -> Stock | None:
+    """What one directory remembers; None when a file of it is gone."""
+    try:
+        known = json.loads((directory / _FILE).read_text())
         stock = Stock(
             image=Path(known["image"]),
             image_size_bytes=int(known["image_size_bytes"]),

@@ -44,6 +44,9 @@ def image(
     verb: Literal["build", "import"],
     file: Annotated[Path | None, typer.Argument(help="A CirrOS or cloud image, for `import`.")] = None,
     again: Annotated[bool, typer.Option("--again", help="Build anew, from today's packages.")] = False,
+    everyone: Annotated[
+        bool, typer.Option("--everyone", help="For all users of this machine who have none (root).")
+    ] = False,
 ) -> None:
     """Build the course's guest image, or have new benches use another one."""
     from kvmbench import start
@@ -53,7 +56,7 @@ def image(
             "import needs a file", "For example: kvmbench image import cirros-0.6.2-x86_64-disk.img"
         )
     imported = file if verb == "import" else None
-    found = start.stock_up(imported=imported, built=verb == "build", again=again)
+    found = start.stock_up(imported=imported, built=verb == "build", again=again, everyone=everyone)
     print(f"new benches use {found.image}")
 
 
@@ -67,14 +70,15 @@ def ksm(switch: Literal["on", "off"]) -> None:
 
 @app.command()
 def bench(
-    verb: Literal["create", "list", "reset", "destroy"],
+    verb: Literal["create", "list", "reset", "stop", "destroy"],
     name: Annotated[str, typer.Argument(help="The bench's name.")] = places.DEFAULT,
+    every: Annotated[bool, typer.Option("--all", help="All of your benches: for stop and destroy.")] = False,
     mount: Annotated[
         list[Path] | None, typer.Option(help="Show this directory of the machine on the bench too, writable.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Create, list, reset or destroy benches."""
+    """Create, list, reset, stop (its files stay) or destroy benches."""
     from kvmbench import report
     from kvmbench.bench import lifecycle, stock
 
@@ -85,6 +89,8 @@ def bench(
             raise BadInput(
                 f"--mount {directory}: there is no such directory", "Make it first, or leave it out."
             )
+    if every and verb not in ("stop", "destroy"):
+        raise BadInput(f"--all is nothing for {verb}", "It goes with stop and destroy.")
     if verb == "list":
         known = {each: lifecycle.status(each) for each in lifecycle.names()}
         print(json.dumps(known) if as_json else report.benches_table(known))
@@ -95,8 +101,10 @@ def bench(
         lifecycle.reset(name, stock.load_or_make(), mounts=mount or [])
         print(f"bench {name} is running, as new")
     else:
-        lifecycle.destroy(name)
-        print(f"bench {name} is gone")
+        end, said = (lifecycle.stop, "is stopped") if verb == "stop" else (lifecycle.destroy, "is gone")
+        for each in lifecycle.names() if every else [name]:
+            end(each)
+            print(f"bench {each} {said}")
 
 
 @app.command(context_settings={"ignore_unknown_options": True})

@@ -138,7 +138,7 @@ def test_kvmbench_stays_itself_inside_of_a_writable_directory(person: Person, od
     environment = person.environment | {"KVMBENCH_HOME": str(home), "PYTHONPATH": str(copied)}
     line = f"mv {work}/deep {work}/gone; mv {copied} {copied}2; touch {copied}/x.py {work}/mine"
     run(person.command("exec", "--", "sh", "-c", line), env=environment, cwd=work)
-    assert (copied / "kvmbench" / "cli.py").exists()
+    assert (copied / "kvmbench" / "errors.py").exists()
     assert not (copied / "x.py").exists()
     assert (work / "mine").exists()
 
