@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from kvmbench.model import Image
 from kvmbench.observe.together import together
-from kvmbench.system import Completed, Machine
+from kvmbench.system import Completed, Machine, RealMachine
 
 STORE = "/vms"
 """where the tutorial keeps its images, a directory for each kind of guest"""
@@ -16,6 +19,8 @@ MOST = 40
 """of the images in the store that nobody asked for by name"""
 _ENDINGS = (".img", ".qcow2")
 _DEADLINE_S = 5.0
+_SETTLED_NS = 100_000_000
+"""the clock of a file's times is coarse: what was written this shortly ago may change within the same tick"""
 
 
 def paths(asked: Sequence[str], used: Sequence[str], machine: Machine) -> tuple[str, ...]:
@@ -36,7 +41,55 @@ def images(wanted: Sequence[str], machine: Machine) -> tuple[Image, ...]:
 
 
 def image(path: str, machine: Machine) -> Image | None:
-    """Look at one image, also while a guest writes to it (-U)."""
+    """Look at one image, also while a guest writes to it (-U).
+
+    What qemu-img said is remembered until the file, or one of those that it leans on, is another one.
+    """
+    if not isinstance(machine, RealMachine):
+        return _asked(path, machine)
+    known = _remembered.get(path)
+    if known and all(_identity(each) == was for each, was in known.files.items()):
+        return known.image
+    before = _identity(path)
+    found = _asked(path, machine)
+    if found and before and not found.trouble:
+        files = {path: before} | _behind(found, machine)
+        if (
+            all(files.values())
+            and max(max(each[:2]) for each in files.values()) < time.time_ns() - _SETTLED_NS
+        ):
+            _remembered[path] = _Remembered(found, files)
+    return found
+
+
+def _behind(found: Image, machine: Machine) -> dict[str, tuple[int, ...]]:
+    """The files that an image leans on, each with its identity; () for what is no file."""
+    if found.backing is None:
+        return {}
+    identity = _identity(found.backing)
+    base = image(found.backing, machine) if identity else None
+    return {found.backing: identity} | (_behind(base, machine) if base else {})
+
+
+def _identity(path: str) -> tuple[int, ...]:
+    """What changes when a file does: its times (ns) first; () where there is none."""
+    try:
+        seen = os.stat(path)
+    except OSError:
+        return ()
+    return seen.st_mtime_ns, seen.st_ctime_ns, seen.st_size, seen.st_blocks, seen.st_ino, seen.st_dev
+
+
+@dataclass(frozen=True)
+class _Remembered:
+    image: Image
+    files: dict[str, tuple[int, ...]]
+
+
+_remembered: dict[str, _Remembered] = {}
+
+
+def _asked(path: str, machine: Machine) -> Image | None:
     told = machine.run(["qemu-img", "info", "-U", "--output=json", path], timeout_s=_DEADLINE_S)
     if not told.ok and "No such file or directory" in told.err and f"'{path}'" in told.err:
         return None

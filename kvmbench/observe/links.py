@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from ipaddress import IPv4Interface, IPv6Interface
 
 from kvmbench.model import BridgePort, BridgeState, FdbEntry, Link
@@ -16,21 +17,33 @@ _NTF_SELF = 0x02
 _AF_INET, _AF_INET6 = 2, 10
 _HUNDREDTH = 100.0
 """the kernel tells bridge times in hundredths of a second (USER_HZ)"""
+_REMEMBERED = 1 << 13
+"""addresses: to read one takes as long as to decode the link that has it, and most are seen again"""
 _PORT_STATES = ("disabled", "listening", "learning", "forwarding", "blocking")
 
 
 def links(name: str, dumps: Mapping[str, Dump]) -> tuple[Link, ...]:
     """The links of one namespace; all dumps together tell where its veth pairs lead."""
     dump = dumps[name]
-    names = {message["index"]: str(message["IFLA_IFNAME"]) for message in dump.links}
-    return tuple(_link(message, name, names, dumps) for message in dump.links)
+    names = dump.link_names
+    addresses: dict[int, list[Message]] = {}
+    for message in dump.addresses:
+        addresses.setdefault(message["index"], []).append(message)
+    return tuple(
+        _link(message, name, names, addresses.get(message["index"], ()), dumps) for message in dump.links
+    )
 
 
-def _link(message: Message, name: str, names: Mapping[int, str], dumps: Mapping[str, Dump]) -> Link:
+def _link(
+    message: Message,
+    name: str,
+    names: Mapping[int, str],
+    addresses: Iterable[Message],
+    dumps: Mapping[str, Dump],
+) -> Link:
     info = message.get("IFLA_LINKINFO", {})
     kind = info.get("IFLA_INFO_KIND", "loopback" if message["ifi_type"] == _ARPHRD_LOOPBACK else "")
     peer, peer_netns = _peer(message, name, dumps) if kind == "veth" else (None, None)
-    addresses = [each for each in dumps[name].addresses if each["index"] == message["index"]]
     return Link(
         name=str(message["IFLA_IFNAME"]),
         index=message["index"],
@@ -42,8 +55,8 @@ def _link(message: Message, name: str, names: Mapping[int, str], dumps: Mapping[
         master=names.get(message.get("IFLA_MASTER", 0)),
         peer=peer,
         peer_netns=peer_netns,
-        inet=tuple(IPv4Interface(_address(each)) for each in addresses if each["family"] == _AF_INET),
-        inet6=tuple(IPv6Interface(_address(each)) for each in addresses if each["family"] == _AF_INET6),
+        inet=tuple(_inet(_address(each)) for each in addresses if each["family"] == _AF_INET),
+        inet6=tuple(_inet6(_address(each)) for each in addresses if each["family"] == _AF_INET6),
         port=_port(info) if info.get("IFLA_INFO_SLAVE_KIND") == "bridge" else None,
         bridge=_bridge(info.get("IFLA_INFO_DATA", {})) if kind == "bridge" else None,
     )
@@ -58,9 +71,10 @@ def _peer(message: Message, name: str, dumps: Mapping[str, Dump]) -> tuple[str |
     where = name if number is None else dumps[name].names.get(number)
     if where is None:
         return None, None
-    there = dumps[where].links if where in dumps else ()
-    found = next((each["IFLA_IFNAME"] for each in there if each["index"] == message.get("IFLA_LINK")), None)
-    return found, where
+    return dumps[where].link_names.get(message.get("IFLA_LINK", 0)) if where in dumps else None, where
+
+
+_inet, _inet6 = lru_cache(_REMEMBERED)(IPv4Interface), lru_cache(_REMEMBERED)(IPv6Interface)
 
 
 def _address(message: Message) -> str:
@@ -95,7 +109,7 @@ def forwarding(dump: Dump) -> tuple[FdbEntry, ...]:
     The kernel lists with them, under the flag `self`, which multicast groups a device listens to: these are
     left out, as no bridge forwards by them.
     """
-    names = {message["index"]: str(message["IFLA_IFNAME"]) for message in dump.links}
+    names = dump.link_names
     entries = [
         FdbEntry(
             bridge=names[message["NDA_MASTER"]],

@@ -36,8 +36,9 @@ class _Room:
     """What was read of one network namespace, before the others are known."""
 
     dump: netlink.Dump
-    filter: PacketFilter
     sysctls: dict[str, str]
+    has_rules: bool
+    """whether there may be packet filter rules"""
 
 
 @dataclass(frozen=True)
@@ -95,19 +96,24 @@ def _look(
 
     # Guests first: they take longest to answer, and meanwhile the rest is read.
     asked = [looking.start(f"process {each.pid}", partial(_guest, each, looking), None) for each in qemus]
-    rooms = {name: looking.start(_named(name), partial(_room, name, names, machine), None) for name in names}
+    rooms = looking.pool.submit(_rooms, names, looking)
     disk_paths = looking.guard("images", partial(disks.paths, images, _drives(qemus, looking), machine), ())
     disks_seen = looking.start("images", partial(disks.images, disk_paths, machine), ())
     servers = looking.start("dnsmasq", partial(services.servers, dnsmasqs, _inodes(names), machine), ())
     facts = looking.start("the machine", partial(machine_under.host, machine), None)
     seen = [looking.start(f"file {path}", partial(paths_seen.file, path), None) for path in files]
 
-    read = {name: room for name, future in rooms.items() if (room := future.result())}
+    read = rooms.result()
+    filters = {
+        name: looking.start(_named(name), partial(_rules, name, machine), PacketFilter())
+        for name, room in read.items()
+        if room.has_rules
+    }
     found = tuple(guest for future in asked if (guest := future.result()))
     return Snapshot(
         bench=os.environ.get(BENCH_VARIABLE, ""),
         taken_at=taken_at,
-        namespaces=_namespaces(read, looking),
+        namespaces=_namespaces(read, {name: each.result() for name, each in filters.items()}, looking),
         guests=found,
         images=disks_seen.result(),
         files=tuple(file for future in seen if (file := future.result())),
@@ -128,34 +134,53 @@ def _named(name: str) -> str:
     return f"namespace {name}" if name else "the bench's own network"
 
 
+def _rooms(names: Sequence[str], looking: _Looking) -> dict[str, _Room]:
+    """Every network namespace, as far as the kernel itself tells; one that is gone is told and left out."""
+
+    def read(name: str) -> _Room | None:
+        return looking.guard(_named(name), partial(_room, name, names, looking.machine), None)
+
+    found = netlink.in_each(names, read)
+    looking.troubles.extend(
+        f"{_named(name)}: {room.what}" for name, room in found.items() if isinstance(room, KvmbenchError)
+    )
+    return {name: room for name, room in found.items() if isinstance(room, _Room)}
+
+
 def _room(name: str, names: Sequence[str], machine: Machine) -> _Room:
-    def read() -> _Room:
-        # A program started here, and a file under /proc/sys/net, belong to the namespace of this thread.
-        return _Room(netlink.dump(names), netfilter.packet_filter(machine), netfilter.sysctls(machine))
+    dump = netlink.dump(names)
+    # A file under /proc/sys/net belongs to the namespace of this thread.
+    switches = netfilter.sysctls(dump, machine, of_bridges=name == netlink.OWN or dump.has_bridge)
+    return _Room(dump, switches, not netfilter.is_empty(machine))
 
-    return netlink.in_namespace(name, read)
+
+def _rules(name: str, machine: Machine) -> PacketFilter:
+    return netlink.in_namespace(name, partial(netfilter.packet_filter, machine))
 
 
-def _namespaces(rooms: Mapping[str, _Room], looking: _Looking) -> tuple[Netns, ...]:
+def _namespaces(
+    rooms: Mapping[str, _Room], filters: Mapping[str, PacketFilter], looking: _Looking
+) -> tuple[Netns, ...]:
     dumps = {name: room.dump for name, room in rooms.items()}
     found: list[Netns] = []
     for name, room in rooms.items():
-        looking.troubles.extend(f"{_named(name)}: {trouble}" for trouble in room.filter.troubles)
-        netns = looking.guard(_named(name), partial(_netns, name, room, dumps), None)
+        rules = filters.get(name, PacketFilter())
+        looking.troubles.extend(f"{_named(name)}: {trouble}" for trouble in rules.troubles)
+        netns = looking.guard(_named(name), partial(_netns, name, room, rules, dumps), None)
         if netns is not None:
             found.append(netns)
     return tuple(found)
 
 
-def _netns(name: str, room: _Room, dumps: Mapping[str, netlink.Dump]) -> Netns:
+def _netns(name: str, room: _Room, filter: PacketFilter, dumps: Mapping[str, netlink.Dump]) -> Netns:
     return Netns(
         name=name,
         links=links.links(name, dumps),
         routes=routes.routes(room.dump),
         neighbours=routes.neighbours(room.dump),
         fdb=links.forwarding(room.dump),
-        rules=room.filter.rules,
-        policies=room.filter.policies,
+        rules=filter.rules,
+        policies=filter.policies,
         sysctls=room.sysctls,
     )
 

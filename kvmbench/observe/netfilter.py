@@ -15,21 +15,21 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from kvmbench.model import Rule
+from kvmbench.model.snapshot import UPLINK
 from kvmbench.observe import iptables, nft
-from kvmbench.system import Completed, Machine
+from kvmbench.observe.together import together
+from kvmbench.system import Completed, Machine, nfnetlink
+from kvmbench.system.netlink import Dump
+from kvmbench.system.rtnetlink import ALL_LINKS
 
 _DEADLINE_S = 5.0
 _NOT_THERE = 127
 _LEGACY_TABLES = "/proc/thread-self/net/ip_tables_names"
 """of the calling thread: it may have entered another namespace than its process"""
-_SYSCTLS = (
-    "net.ipv4.ip_forward",
-    "net.ipv4.conf.all.rp_filter",
-    "net.ipv4.conf.ens33.rp_filter",
-    "net.bridge.bridge-nf-call-iptables",
-)
+_OF_BRIDGES = "/proc/sys/net/bridge/bridge-nf-call-iptables"
 
 
 @dataclass(frozen=True)
@@ -41,27 +41,29 @@ class PacketFilter:
     troubles: tuple[str, ...] = ()
 
 
+def is_empty(machine: Machine) -> bool:
+    """Whether the kernel says that the calling thread's namespace has no rules at all, not even old ones."""
+    return nfnetlink.has_tables() is False and not _legacy_tables(machine)
+
+
 def packet_filter(machine: Machine) -> PacketFilter:
-    """Read the rules of the namespace that the calling thread is in."""
-    listed = machine.run(["nft", "-j", "list", "ruleset"], timeout_s=_DEADLINE_S)
+    """Read the rules of the namespace that the calling thread is in; it starts three programs at once."""
+    asked = (["nft", "-j", "list", "ruleset"], ["nft", "-a", "list", "ruleset"], ["iptables-save", "-c"])
+    # Threads that are started here are in the namespace of the thread that starts them.
+    listed, printed, saved = together([partial(machine.run, each, timeout_s=_DEADLINE_S) for each in asked])
     if listed.ok:
-        seen = _with_words(machine, listed)
+        seen = _with_words(listed, printed, saved)
     else:
-        seen = _without_nft(machine, _trouble("nft", listed))
+        seen = _without_nft(saved, _trouble("nft", listed))
     return _with_legacy(machine, seen)
 
 
-def _with_words(machine: Machine, listed: Completed) -> PacketFilter:
+def _with_words(listed: Completed, printed: Completed, saved: Completed) -> PacketFilter:
     """The rules that nft lists in JSON, with the words and the fields that JSON leaves out."""
     try:
-        bare = nft.read(listed.out)
-        if not bare.rules:
-            return PacketFilter(policies=bare.policies)
-        printed = machine.run(["nft", "-a", "list", "ruleset"], timeout_s=_DEADLINE_S)
         ruleset = nft.read(listed.out, nft.words_by_handle(printed.out))
     except (ValueError, KeyError, TypeError) as error:
         return PacketFilter(troubles=(f"what nft lists was not understood: {error!r}",))
-    saved = machine.run(["iptables-save", "-c"], timeout_s=_DEADLINE_S)
     rules = merged(ruleset.rules, iptables.read(saved.out).rules if saved.ok else ())
     return PacketFilter(rules, ruleset.policies)
 
@@ -94,8 +96,7 @@ def _told(rule: Rule, other: Rule | None) -> Rule:
     return replace(other, hook=rule.hook, packets=rule.packets, bytes=rule.bytes)
 
 
-def _without_nft(machine: Machine, trouble: str) -> PacketFilter:
-    saved = machine.run(["iptables-save", "-c"], timeout_s=_DEADLINE_S)
+def _without_nft(saved: Completed, trouble: str) -> PacketFilter:
     if not saved.ok:
         return PacketFilter(troubles=(trouble, _trouble("iptables-save", saved)))
     read = iptables.read(saved.out)
@@ -104,7 +105,7 @@ def _without_nft(machine: Machine, trouble: str) -> PacketFilter:
 
 def _with_legacy(machine: Machine, seen: PacketFilter) -> PacketFilter:
     """Add what the old iptables wrote: the kernel keeps its tables apart, and they are in force too."""
-    if not (machine.read(_LEGACY_TABLES) or "").strip():
+    if not _legacy_tables(machine):
         return seen
     saved = machine.run(["iptables-legacy-save", "-c"], timeout_s=_DEADLINE_S)
     if not saved.ok:
@@ -115,6 +116,10 @@ def _with_legacy(machine: Machine, seen: PacketFilter) -> PacketFilter:
     return PacketFilter((*seen.rules, *read.rules), policies, seen.troubles)
 
 
+def _legacy_tables(machine: Machine) -> bool:
+    return bool((machine.read(_LEGACY_TABLES) or "").strip())
+
+
 def _trouble(program: str, done: Completed) -> str:
     if done.code == _NOT_THERE:
         return f"packet filter rules: there is no program {program}"
@@ -122,7 +127,25 @@ def _trouble(program: str, done: Completed) -> str:
     return f"packet filter rules: {program} failed ({done.code}): {said[0] if said else 'it said nothing'}"
 
 
-def sysctls(machine: Machine) -> dict[str, str]:
-    """The switches that decide about forwarding; one that the kernel has not is left out."""
-    read = {name: machine.read("/proc/sys/" + name.replace(".", "/")) for name in _SYSCTLS}
-    return {name: text.strip() for name, text in read.items() if text is not None}
+def sysctls(dump: Dump, machine: Machine, *, of_bridges: bool) -> dict[str, str]:
+    """The switches that decide about forwarding, in the namespace that the calling thread is in.
+
+    One that the kernel has not is left out, and with `of_bridges` false that of bridges is not read.
+    """
+    rp_filter = {
+        "all"
+        if each["NETCONFA_IFINDEX"] == ALL_LINKS
+        else dump.link_names.get(each["NETCONFA_IFINDEX"]): each
+        for each in dump.switches
+    }
+    found = {}
+    if "all" in rp_filter:
+        found["net.ipv4.ip_forward"] = rp_filter["all"]["NETCONFA_FORWARDING"]
+    for name in ("all", UPLINK):
+        if name in rp_filter:
+            found[f"net.ipv4.conf.{name}.rp_filter"] = rp_filter[name]["NETCONFA_RP_FILTER"]
+    read = {name: str(value) for name, value in found.items()}
+    filtered = machine.read(_OF_BRIDGES) if of_bridges else None
+    if filtered is not None:
+        read["net.bridge.bridge-nf-call-iptables"] = filtered.strip()
+    return read

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network
 
 from kvmbench.model import Neighbour, Route
@@ -10,6 +11,8 @@ from kvmbench.system.netlink import Dump, Message
 
 _RT_TABLE_MAIN = 254
 _NUD_NOARP = 0x40
+_REMEMBERED = 1 << 10
+"""networks: each is in many tables"""
 _STATES = {
     0x01: "INCOMPLETE",
     0x02: "REACHABLE",
@@ -23,7 +26,7 @@ _STATES = {
 
 def routes(dump: Dump) -> tuple[Route, ...]:
     """A route with several next hops comes as several; one that leads nowhere (blackhole, …) has no link."""
-    names = {message["index"]: str(message["IFLA_IFNAME"]) for message in dump.links}
+    names = dump.link_names
     return tuple(
         route
         for message in dump.routes
@@ -36,7 +39,7 @@ def _routes(message: Message, names: Mapping[int, str]) -> Iterator[Route]:
     for hop in message.get("RTA_MULTIPATH") or [message]:
         gateway, source = hop.get("RTA_GATEWAY"), message.get("RTA_PREFSRC")
         yield Route(
-            destination=IPv4Network((message.get("RTA_DST", "0.0.0.0"), message["dst_len"]), strict=False),
+            destination=_network(message.get("RTA_DST", "0.0.0.0"), message["dst_len"]),
             gateway=IPv4Address(gateway) if gateway else None,
             link=names.get(hop.get("RTA_OIF", hop.get("oif", 0))),
             source=IPv4Address(source) if source else None,
@@ -44,9 +47,14 @@ def _routes(message: Message, names: Mapping[int, str]) -> Iterator[Route]:
         )
 
 
+@lru_cache(_REMEMBERED)
+def _network(address: str, length: int) -> IPv4Network:
+    return IPv4Network((address, length), strict=False)
+
+
 def neighbours(dump: Dump) -> tuple[Neighbour, ...]:
     """As `ip neigh` lists them: without those that need no asking (multicast, NOARP)."""
-    names = {message["index"]: str(message["IFLA_IFNAME"]) for message in dump.links}
+    names = dump.link_names
     return tuple(
         Neighbour(
             address=message["NDA_DST"],

@@ -7,26 +7,24 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from functools import cached_property
+from typing import TypeVar
 
 from kvmbench.errors import LookFailed
+from kvmbench.system import rtnetlink
+from kvmbench.system.netlink_socket import NetlinkSocket
+from kvmbench.system.rtnetlink import Message
+
+__all__ = ["NETNS_DIRECTORY", "OWN", "Dump", "Message", "dump", "in_each", "in_namespace"]
 
 NETNS_DIRECTORY = "/run/netns"
 """where ip-netns(8) keeps the named namespaces"""
 OWN = ""
 """the name of the namespace that this process is in"""
 
-Message = Mapping[str, Any]
-"""A netlink message: header fields by their own names (`index`), attributes by theirs (`IFLA_IFNAME`)."""
-
 T = TypeVar("T")
 
 _CLONE_NEWNET = 0x4000_0000
-_AF_INET = 2
-_RT_TABLE_MAIN = 254
-_NLM_F_DUMP_INTR = 0x10
-_NO_ID = 0xFFFF_FFFF
-_TRIES = 3
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -40,32 +38,77 @@ class Dump:
     """of the main table, IPv4"""
     neighbours: tuple[Message, ...] = ()
     fdb: tuple[Message, ...] = ()
+    switches: tuple[Message, ...] = ()
+    """of forwarding and of reverse path filtering"""
     names: Mapping[int, str] = field(default_factory=dict)
     """the ids by which this namespace knows others (ip-netns(8), list-id) → their names"""
+
+    @cached_property
+    def link_names(self) -> Mapping[int, str]:
+        """index → name"""
+        return {link["index"]: str(link["IFLA_IFNAME"]) for link in self.links}
+
+    @property
+    def has_bridge(self) -> bool:
+        return any(link.get("IFLA_LINKINFO", {}).get("IFLA_INFO_KIND") == "bridge" for link in self.links)
 
 
 def in_namespace(name: str, work: Callable[[], T]) -> T:
     """Do this work in a thread of its own that has entered a network namespace; "" is the process's own.
 
     The thread ends with the work, so that no other code finds itself in that namespace. What is made there
-    (a socket, a process) stays there. pyroute2 needs a thread of its own anyway: it does not run where an
-    event loop runs already, as in a notebook (https://github.com/svinota/pyroute2/issues/1342).
+    (a socket, a process, another thread) stays there.
 
     Raises:
         LookFailed: there is no such namespace, or it may not be entered.
     """
+
+    def enter_and_work() -> T:
+        if name != OWN:
+            _enter(name)
+        return work()
+
+    return _aside(enter_and_work, f"netns {name or 'own'}")
+
+
+def in_each(names: Iterable[str], work: Callable[[str], T]) -> dict[str, T | LookFailed]:
+    """Do this work in one network namespace after the other, all in one thread of its own.
+
+    A thousand of them are entered in 5 ms. `work` is called with each name, once it is there; "" is the
+    process's own namespace, and comes first. What `work` raises ends the walk.
+
+    Returns:
+        name → what the work returned, or why that namespace could not be entered.
+    """
+    wanted = sorted(names, key=bool)  # stable; once the thread has left its own, there is no name to go back
+
+    def walk() -> dict[str, T | LookFailed]:
+        done: dict[str, T | LookFailed] = {}
+        for name in wanted:
+            try:
+                if name != OWN:
+                    _enter(name)
+            except LookFailed as error:  # noqa: PERF203 (each may be gone while the others are there)
+                done[name] = error
+            else:
+                done[name] = work(name)
+        return done
+
+    return _aside(walk, "netns walk")
+
+
+def _aside(work: Callable[[], T], title: str) -> T:
+    """Do it in a thread that ends with it; what it raises is raised here."""
     results: list[T] = []
     failures: list[BaseException] = []
 
-    def enter_and_work() -> None:
+    def run() -> None:
         try:
-            if name != OWN:
-                _enter(name)
             results.append(work())
         except BaseException as error:  # noqa: BLE001 (it is raised again in the thread that asked)
             failures.append(error)
 
-    thread = threading.Thread(target=enter_and_work, name=f"netns {name or 'own'}", daemon=True)
+    thread = threading.Thread(target=run, name=title, daemon=True)
     thread.start()
     thread.join()
     if failures:
@@ -93,75 +136,42 @@ def _not_entered(name: str, why: str) -> LookFailed:
 
 
 def dump(names: Sequence[str] = ()) -> Dump:
-    """Ask for everything in the calling thread's namespace; call it through `in_namespace`.
+    """Ask for everything in the calling thread's namespace; call it through `in_namespace` or `in_each`.
 
     `names` are the namespaces that a veth peer may be in, "" among them where the process's own is meant.
 
     Raises:
         LookFailed: the kernel refused.
     """
-    # It takes 0.14 s to import: whoever does not look should not wait for it.
-    from pyroute2 import IPRoute
-    from pyroute2.netlink.exceptions import NetlinkError
-
     try:
-        with IPRoute() as kernel:
-            links = _consistent(lambda: kernel.link("dump"))
+        with NetlinkSocket() as kernel:
+            links = rtnetlink.links(kernel)
             return Dump(
                 links=links,
-                addresses=_consistent(lambda: kernel.addr("dump")),
-                routes=_consistent(lambda: kernel.route("dump", table=_RT_TABLE_MAIN, family=_AF_INET)),
-                neighbours=_consistent(lambda: kernel.neigh("dump")),
-                fdb=_consistent(lambda: kernel.fdb("dump")),
+                addresses=rtnetlink.addresses(kernel),
+                routes=rtnetlink.routes(kernel),
+                neighbours=rtnetlink.neighbours(kernel),
+                fdb=rtnetlink.forwarding(kernel) if Dump(links).has_bridge else (),
+                switches=rtnetlink.switches(kernel),
                 names=_names(
                     kernel, names, {link["IFLA_LINK_NETNSID"] for link in links if _leads_away(link)}
                 ),
             )
-    except (NetlinkError, OSError) as error:
-        raise LookFailed(f"the kernel refused to list its links: {error}", "Look once more.") from error
-
-
-def _consistent(ask: Callable[[], Iterable[Any]]) -> tuple[Message, ...]:
-    """Ask again when the kernel says that the list changed while it was being read (netlink(7))."""
-    for _ in range(_TRIES):
-        messages = list(ask())
-        if not any(message["header"]["flags"] & _NLM_F_DUMP_INTR for message in messages):
-            break
-    return tuple(plain(message) for message in messages)
-
-
-def plain(message: Any) -> dict[str, Any]:
-    """A pyroute2 message as a dictionary without pyroute2's types; what it could not decode is left out."""
-    made: dict[str, Any] = {
-        key: value
-        for key, value in message.items()
-        if key not in ("attrs", "header", "event") and not key.startswith("__")
-    }
-    for name, value in message.get("attrs", ()):
-        if name != "UNKNOWN":
-            made[name] = _plain_value(value)
-    return made
-
-
-def _plain_value(value: Any) -> Any:
-    if isinstance(value, dict):
-        return plain(value)
-    if isinstance(value, (list, tuple)):
-        return [_plain_value(each) for each in value]
-    return value
+    except OSError as error:
+        raise LookFailed(
+            f"the kernel refused to list its links: {error.strerror}", "Look once more."
+        ) from error
 
 
 def _leads_away(link: Message) -> bool:
-    return "IFLA_LINK_NETNSID" in link
+    return bool(link.get("IFLA_LINK_NETNSID", rtnetlink.NO_ID) != rtnetlink.NO_ID)
 
 
-def _names(kernel: Any, names: Sequence[str], wanted: set[int]) -> dict[int, str]:
+def _names(kernel: NetlinkSocket, names: Sequence[str], wanted: set[int]) -> dict[int, str]:
     """Which of these namespaces the one that is asked knows under the wanted ids (rtnetlink(7), RTM_GETNSID).
 
-    There is no question the other way round, and each costs about a millisecond: no more than needed are put.
+    There is no question the other way round: no more than needed are put.
     """
-    from pyroute2.netlink.exceptions import NetlinkError
-
     known: dict[int, str] = {}
     for name in names:
         if wanted <= known.keys():
@@ -172,12 +182,11 @@ def _names(kernel: Any, names: Sequence[str], wanted: set[int]) -> dict[int, str
         except OSError:  # it went away meanwhile: nothing leads there any more
             continue
         try:
-            answer = kernel.get_netnsid(fd=namespace)
-        except NetlinkError:  # a name that is no namespace yet, or no more
+            number = rtnetlink.namespace_id(kernel, namespace)
+        except OSError:  # a name that is no namespace yet, or no more
             continue
         finally:
             os.close(namespace)
-        number = answer["nsid"] if answer else None
-        if number is not None and number != _NO_ID:
+        if number != rtnetlink.NO_ID:
             known.setdefault(number, name)
     return known

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -116,3 +119,65 @@ def test_an_image_stays_preallocated_when_a_guest_has_written_to_it(tmp_path: Pa
     run(["qemu-io", "-f", "qcow2", "-c", "write -P 7 20M 1M", path]).checked()
     (found,) = images([path], RealMachine())
     assert found.preallocated is True
+
+
+class Counting(RealMachine):
+    """This machine, and what was asked of it."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def run(self, argv: Sequence[str] | str, *, timeout_s: float = 30.0, input: str = "") -> Completed:
+        self.asked.append(" ".join(argv))
+        return super().run(argv, timeout_s=timeout_s, input=input)
+
+
+def an_old_overlay(directory: Path) -> tuple[str, Path]:
+    """An overlay and its base, as if made some time ago."""
+    base, overlay = directory / "base.qcow2", directory / "overlay.qcow2"
+    run(["qemu-img", "create", "-q", "-f", "qcow2", str(base), "10M"]).checked()
+    run(["qemu-img", "create", "-q", "-f", "qcow2", "-b", str(base), "-F", "qcow2", str(overlay)]).checked()
+    for each in (base, overlay):
+        os.utime(each, (1_600_000_000, 1_600_000_000))
+    time.sleep(0.15)
+    return str(overlay), base
+
+
+def test_an_image_that_did_not_change_is_not_asked_about_again(tmp_path: Path) -> None:
+    overlay, base = an_old_overlay(tmp_path)
+    machine = Counting()
+    first = image(overlay, machine)
+    asked = len(machine.asked)
+    assert asked > 0
+    assert image(overlay, machine) == first
+    assert len(machine.asked) == asked
+
+    run(["qemu-io", "-c", "write 0 64k", overlay]).checked()
+    changed = image(overlay, machine)
+    assert changed is not None
+    assert first is not None
+    assert changed.actual_size_bytes > first.actual_size_bytes
+
+
+def test_an_image_whose_backing_file_went_or_came_back_is_asked_about_again(tmp_path: Path) -> None:
+    overlay, base = an_old_overlay(tmp_path)
+    machine = RealMachine()
+    whole = image(overlay, machine)
+    base.rename(tmp_path / "elsewhere")
+    broken = image(overlay, machine)
+    assert whole is not None
+    assert broken is not None
+    assert whole.trouble is None
+    assert broken.trouble is not None
+    (tmp_path / "elsewhere").rename(base)
+    assert image(overlay, machine) == whole
+
+
+def test_an_image_that_was_written_just_now_is_not_remembered(tmp_path: Path) -> None:
+    path = str(tmp_path / "new.img")
+    machine = Counting()
+    for size in ("10M", "20M", "30M"):
+        run(["qemu-img", "create", "-q", "-f", "raw", path, size]).checked()
+        found = image(path, machine)
+        assert found is not None
+        assert found.virtual_size_bytes == int(size[:-1]) << 20

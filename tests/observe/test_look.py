@@ -22,10 +22,23 @@ def test_a_machine_that_has_nothing_is_still_looked_at() -> None:
     assert image.trouble == "qemu-img info -U --output=json /vms/a.img: not recorded"
     assert [file.kind for file in seen.files] == ["missing"]
     assert seen.host is not None
-    assert {trouble for trouble in seen.troubles if "packet filter" in trouble} == {
-        "the bench's own network: packet filter rules: there is no program iptables-save",
-        "the bench's own network: packet filter rules: there is no program nft",
-    }
+
+
+@pytest.mark.bench
+def test_a_program_is_missed_only_where_there_are_rules_for_it_to_list() -> None:
+    said = inside(
+        "ip netns add bare; ip netns add ruled; ip netns exec ruled iptables -A FORWARD -j DROP",
+        """
+from kvmbench.observe import look
+from kvmbench.system import RecordedMachine
+seen = look(machine=RecordedMachine(files={"/run/netns/bare": "", "/run/netns/ruled": ""}))
+print(*seen.troubles, sep="\\n")
+""",
+    )
+    assert said.splitlines() == [
+        "namespace ruled: packet filter rules: there is no program iptables-save",
+        "namespace ruled: packet filter rules: there is no program nft",
+    ]
 
 
 def test_a_namespace_that_is_gone_is_told_and_the_others_are_seen() -> None:

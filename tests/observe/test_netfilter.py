@@ -10,6 +10,7 @@ from kvmbench.model import Rule
 from kvmbench.observe import iptables, nft
 from kvmbench.observe.netfilter import packet_filter, sysctls
 from kvmbench.system import Completed, RecordedMachine
+from kvmbench.system.netlink import Dump
 from tests.observe.recordings import text
 from tests.observe.room import inside
 
@@ -285,10 +286,23 @@ def test_a_drop_policy_of_the_old_iptables_is_not_hidden_by_the_new_one() -> Non
     assert seen.policies["ip filter FORWARD"] == "drop"
 
 
-def test_an_empty_ruleset_costs_one_question() -> None:
-    machine = RecordedMachine({"nft -j list ruleset": '{"nftables": [{"metainfo": {}}]}'})
-    assert packet_filter(machine).rules == ()
-    assert machine.asked == ["nft -j list ruleset"]
+@pytest.mark.bench
+def test_where_there_is_no_table_no_program_is_started_and_where_there_is_one_it_is_found() -> None:
+    said = inside(
+        "",
+        """
+import os
+from kvmbench.observe.netfilter import is_empty
+from kvmbench.system import RealMachine, RecordedMachine
+old = RecordedMachine(files={"/proc/thread-self/net/ip_tables_names": "nat"})
+print(is_empty(RealMachine()), is_empty(old))
+add = "iptables -t nat -A POSTROUTING -j MASQUERADE"
+for line in ("nft add table inet lab", "nft delete table inet lab", add):
+    os.system(line)
+    print(is_empty(RealMachine()))
+""",
+    )
+    assert said.splitlines() == ["True False", "False", "True", "False"]
 
 
 def test_without_nft_the_rules_of_iptables_are_seen_and_the_gap_is_told() -> None:
@@ -334,11 +348,43 @@ def test_a_set_or_a_range_of_ports_is_no_single_port() -> None:
     assert (second.protocol, second.action) == ("udp", "return")
 
 
-def test_sysctls_that_the_kernel_has_not_are_left_out() -> None:
-    machine = RecordedMachine(
-        files={"/proc/sys/net/ipv4/ip_forward": "1\n", "/proc/sys/net/ipv4/conf/all/rp_filter": "2\n"}
+def test_switches_that_the_kernel_has_not_are_left_out() -> None:
+    told = (
+        {"NETCONFA_IFINDEX": -1, "NETCONFA_FORWARDING": 1, "NETCONFA_RP_FILTER": 2},
+        {"NETCONFA_IFINDEX": 1, "NETCONFA_FORWARDING": 0, "NETCONFA_RP_FILTER": 0},
     )
-    assert sysctls(machine) == {"net.ipv4.ip_forward": "1", "net.ipv4.conf.all.rp_filter": "2"}
+    lo = {"index": 1, "IFLA_IFNAME": "lo"}
+    bridged = RecordedMachine(files={"/proc/sys/net/bridge/bridge-nf-call-iptables": "1\n"})
+    common = {"net.ipv4.ip_forward": "1", "net.ipv4.conf.all.rp_filter": "2"}
+    seen = Dump(links=(lo,), switches=told)
+    assert sysctls(seen, RecordedMachine(), of_bridges=True) == common
+    assert sysctls(seen, bridged, of_bridges=False) == common
+    assert sysctls(seen, bridged, of_bridges=True)["net.bridge.bridge-nf-call-iptables"] == "1"
+
+
+SWITCHES = """
+from kvmbench.observe import look
+from kvmbench.system import run
+for room in look().namespaces:
+    for name, value in room.sysctls.items():
+        there = ["ip", "netns", "exec", room.name] if room.name else []
+        assert run([*there, "sysctl", "-n", name]).out.strip() == value, (room.name, name, value)
+    print(room.name, sorted(room.sysctls.values()), len(room.sysctls))
+"""
+
+
+@pytest.mark.bench
+def test_switches_are_those_that_sysctl_prints_in_each_namespace() -> None:
+    setup = """
+ip link add ens33 type veth peer name other
+ip netns add router1
+ip netns exec router1 sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.rp_filter=2
+sysctl -qw net.ipv4.ip_forward=0 net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.ens33.rp_filter=1
+sysctl -qw net.bridge.bridge-nf-call-iptables=0 || true
+"""
+    own, router = inside(setup, SWITCHES).splitlines()
+    assert own in (" ['0', '0', '0', '1'] 4", " ['0', '0', '1'] 3")  # without br_netfilter there are three
+    assert router == "router1 ['1', '2'] 2"
 
 
 SETUP = """

@@ -3,37 +3,12 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
 
 import pytest
 
 from kvmbench.errors import LookFailed
-from kvmbench.system.netlink import OWN, in_namespace, plain
+from kvmbench.system.netlink import OWN, in_namespace
 from tests.observe.room import inside
-
-
-class Message(dict[str, Any]):
-    """As pyroute2 hands them out: a dictionary with a list of attributes."""
-
-
-def test_a_message_becomes_a_plain_dictionary() -> None:
-    info = Message(attrs=[("IFLA_INFO_KIND", "veth"), ("UNKNOWN", {"header": {"type": 46}})])
-    hops = [Message(oif=4, attrs=[("RTA_GATEWAY", "10.1.1.254")])]
-    message = Message(
-        index=3,
-        header={"flags": 2},
-        event="RTM_NEWLINK",
-        __align=(),
-        attrs=[("IFLA_IFNAME", "vethm.1"), ("IFLA_LINKINFO", info), ("RTA_MULTIPATH", hops)],
-    )
-    made = plain(message)
-    assert made == {
-        "index": 3,
-        "IFLA_IFNAME": "vethm.1",
-        "IFLA_LINKINFO": {"IFLA_INFO_KIND": "veth"},
-        "RTA_MULTIPATH": [{"oif": 4, "RTA_GATEWAY": "10.1.1.254"}],
-    }
-    assert type(made["IFLA_LINKINFO"]) is dict
 
 
 def test_work_is_done_in_another_thread_and_its_result_comes_back() -> None:
