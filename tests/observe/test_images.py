@@ -144,7 +144,7 @@ def an_old_overlay(directory: Path) -> tuple[str, Path]:
 
 
 def test_an_image_that_did_not_change_is_not_asked_about_again(tmp_path: Path) -> None:
-    overlay, base = an_old_overlay(tmp_path)
+    overlay, _ = an_old_overlay(tmp_path)
     machine = Counting()
     first = image(overlay, machine)
     asked = len(machine.asked)
