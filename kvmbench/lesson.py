@@ -8,7 +8,6 @@ from __future__ import annotations
 import html
 import shlex
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -209,8 +208,7 @@ def monitor(name: str, line: str, *, timeout_s: float = 10) -> Said:
 
     _here()
     socket = f"{launcher.place(name)}/qmp.sock"
-    with ThreadPoolExecutor(1) as aside:  # a kernel's own thread has an event loop already
-        said = aside.submit(qmp.monitor, socket, line, timeout_s=timeout_s).result()
+    said = qmp.monitor(socket, line, timeout_s=timeout_s)
     if said is None:
         raise GuestError(
             f"the QEMU of guest {name} does not answer", "Does it run? look().guests lists those that do."

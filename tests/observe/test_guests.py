@@ -202,7 +202,7 @@ def test_a_qemu_that_never_answers_is_given_up_in_time(
 
 
 @pytest.mark.parametrize(
-    "greeting", [b"", b"SSH-2.0-dropbear\r\n", b"{}\n", b'{"QMP": {"version": {}, "capa']
+    "greeting", [b"", b"SSH-2.0-dropbear\r\n", b"{}\n", b"7\n", b"[]\n", b'{"QMP": {"version": {}, "capa']
 )
 def test_who_is_no_qemu_or_hangs_up_is_told_from_one(
     tmp_path: Path, greeting: bytes, capfd: pytest.CaptureFixture[str]
@@ -222,6 +222,36 @@ def test_who_is_no_qemu_or_hangs_up_is_told_from_one(
         assert qmp.ask(path) is None
         thread.join()
     assert capfd.readouterr() == ("", "")
+
+
+def test_answers_are_told_from_events_and_a_refused_command_is_left_out(tmp_path: Path) -> None:
+    path = str(tmp_path / "qmp.sock")
+    with closing(socket.socket(socket.AF_UNIX)) as listening:
+        listening.bind(path)
+        listening.listen()
+
+        def answer() -> None:
+            connected, _ = listening.accept()
+            with connected, connected.makefile("rb") as orders:
+                connected.sendall(b'{"QMP": {"version": {}, "capabilities": []}}\r\n')
+                for line in orders:
+                    order = json.loads(line)
+                    refused = order["execute"] == "query-vnc"
+                    said = (
+                        {"error": {"class": "CommandNotFound"}} if refused else {"return": order["execute"]}
+                    )
+                    reply = json.dumps(said | {"id": order["id"]}).encode() + b"\r\n"
+                    connected.sendall(b'{"event": "RESUME"}\r\n' + reply[:9])
+                    connected.sendall(reply[9:])
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        told = qmp.ask(path)
+        thread.join()
+    assert told is not None
+    assert "query-vnc" not in told
+    assert all(command == said for command, said in told.items())
+    assert len(told) == 7
 
 
 def test_a_dead_socket_is_no_qemu(tmp_path: Path) -> None:
