@@ -15,6 +15,7 @@ KvmbenchError               two lines: what happened, what to try
 ├── GuestError              a QEMU guest: not started, gone, or refused by QEMU
 │   └── GuestSilent         the guest runs, and its agent does not answer
 ├── OutsideUnreachable      the outside host of this bench does not answer
+├── EvidenceBroken          a grader's evidence was changed, cut short, or is somebody else's
 └── NoSuchStep              the course has no step, check or notebook of that name
 """
 
@@ -103,6 +104,10 @@ class GuestSilent(GuestError):
 
 class OutsideUnreachable(KvmbenchError):
     """The outside host of this bench does not answer."""
+
+
+class EvidenceBroken(KvmbenchError):
+    """A grader's evidence was changed, cut short, or is somebody else's."""
 
 
 class NoSuchStep(KvmbenchError):

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from kvmbench.bench import linux, outside_host, root, seal
+from kvmbench.bench.strict import Strict
 
 OUTSIDE = "172.16.0.1"
 BENCH_ADDRESS = "172.16.0.67/16"
@@ -36,6 +37,8 @@ def main() -> NoReturn:
     plan = json.loads(sys.stdin.buffer.read())
     os.chdir("/")
     try:
+        if plan["strict"]:
+            Strict(**plan["strict"]).join()
         owner = _owner(plan)
         linux.unshare(linux.ROOM if owner.foreign else linux.ROOM | linux.CLONE_NEWUSER)
         if not owner.foreign:
@@ -92,6 +95,9 @@ def _keep(plan: dict[str, Any], owner: root.Owner, status: int, go: int) -> NoRe
     os.setsid()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
+    strict = Strict(**plan["strict"]) if plan["strict"] else None
+    if strict is not None:
+        strict.confine()  # before there is anything of the bench: all that lives on it inherits this
     service = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     home = Path(plan["home"])
     _bind_socket(service, home / "service", owner)
@@ -104,6 +110,7 @@ def _keep(plan: dict[str, Any], owner: root.Owner, status: int, go: int) -> NoRe
         files=tuple((a, b) for a, b in plan["files"]),
         shown=tuple((a, b) for a, b in plan["shown"]),
         engine=plan["engine"],
+        disk_mib=strict.disk_mib if strict else None,
     )
     tree = root.build(layout, owner)
     linux.mount("proc", tree / "proc", "proc")
@@ -127,8 +134,9 @@ def _keep(plan: dict[str, Any], owner: root.Owner, status: int, go: int) -> NoRe
     os.close(status)
     if os.read(go, 1) != b"g":
         os._exit(1)
-    os.close(go)
-    outside_host.serve(service, web, init)
+    if strict is None:
+        os.close(go)
+    outside_host.serve(service, web, init, lifeline=None if strict is None else go)
 
 
 def _bind_socket(service: socket.socket, directory: Path, owner: root.Owner) -> None:

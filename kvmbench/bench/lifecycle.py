@@ -21,6 +21,7 @@ from typing import Any
 from kvmbench.bench import making, places
 from kvmbench.bench.record import boot_id, how_it_ended, listener, read_record, start_time, write_record
 from kvmbench.bench.stock import Stock
+from kvmbench.bench.strict import Strict
 from kvmbench.errors import BenchCreationFailed, BenchNotRunning, NoSuchBench
 
 
@@ -38,6 +39,8 @@ class Bench:
     workdir: str
     lost: str = ""
     """what an earlier life of it lost (a reboot, a killed first process), said once, at its start"""
+    lifeline: int | None = None
+    """of a strict bench: when this end of a pipe is closed, the bench ends"""
 
 
 def find(name: str) -> Bench:
@@ -76,8 +79,17 @@ def status(name: str) -> str:
     return "running" if record.alive() else how_it_ended(record)
 
 
-def ensure(name: str, stock: Stock, *, workdir: Path | None = None, mounts: Sequence[Path] = ()) -> Bench:
+def ensure(
+    name: str,
+    stock: Stock,
+    *,
+    workdir: Path | None = None,
+    mounts: Sequence[Path] = (),
+    strict: Strict | None = None,
+) -> Bench:
     """The bench, made when it is missing and started again when it has ended.
+
+    A `strict` one shows nothing of its maker's directories, and ends with its maker.
 
     Raises:
         BenchCreationFailed: the kernel refused a namespace or a mount, or the disk is full.
@@ -87,7 +99,7 @@ def ensure(name: str, stock: Stock, *, workdir: Path | None = None, mounts: Sequ
             return find(name)
         except (NoSuchBench, BenchNotRunning) as missing:
             lost = missing.what if isinstance(missing, BenchNotRunning) else ""
-            return _start(name, stock, workdir or Path.cwd(), mounts, lost)
+            return _start(name, stock, workdir or Path.cwd(), mounts, lost, strict)
 
 
 def stop(name: str) -> None:
@@ -132,13 +144,15 @@ def reset(name: str, stock: Stock, *, workdir: Path | None = None, mounts: Seque
     return ensure(name, stock, workdir=workdir, mounts=mounts)
 
 
-def _start(name: str, stock: Stock, workdir: Path, mounts: Sequence[Path], lost: str) -> Bench:
+def _start(
+    name: str, stock: Stock, workdir: Path, mounts: Sequence[Path], lost: str, strict: Strict | None
+) -> Bench:
     home = places.benches_directory() / name
     fresh = not home.exists()
     try:
         _end(home)
-        record = making.launch(making.plan(name, home, stock, workdir, mounts), home)
-        return Bench(name, home, record.keeper, record.init, record.workdir, lost)
+        record, lifeline = making.launch(making.plan(name, home, stock, workdir, mounts, strict), home)
+        return Bench(name, home, record.keeper, record.init, record.workdir, lost, lifeline)
     except OSError as error:
         if fresh:
             _remove(home)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 from pathlib import Path
+from typing import Any
 
 CLONE_NEWNS = 0x0002_0000
 CLONE_NEWUTS = 0x0400_0000
@@ -54,6 +55,15 @@ def _check(result: int, what: str) -> int:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number), what)
     return result
+
+
+def call(number: int, *arguments: Any) -> int:
+    """A system call that the C library has no function for (syscall(2)).
+
+    Raises:
+        OSError: it failed.
+    """
+    return _check(int(_libc.syscall(ctypes.c_long(number), *arguments)), f"system call {number}")
 
 
 def unshare(flags: int) -> None:

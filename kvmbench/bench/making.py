@@ -11,12 +11,14 @@ import sys
 import time
 import zlib
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from kvmbench.bench import places
 from kvmbench.bench.record import Record, boot_id, init_of, start_time, write_record
 from kvmbench.bench.stock import Stock
+from kvmbench.bench.strict import Strict
 from kvmbench.errors import BadInput, BenchCreationFailed
 from kvmbench.system.run import PATH, run
 
@@ -24,7 +26,14 @@ _UNPRIVILEGED_IDS = 0x6000_0000
 """ids from here on belong to nobody (systemd-nspawn takes its private users from below 0x6FFFFFFF as well)"""
 
 
-def plan(name: str, home: Path, stock: Stock, workdir: Path, mounts: Sequence[Path]) -> dict[str, Any]:
+def plan(
+    name: str,
+    home: Path,
+    stock: Stock,
+    workdir: Path,
+    mounts: Sequence[Path],
+    strict: Strict | None = None,
+) -> dict[str, Any]:
     """Make the bench's directories, and write down what goes where."""
     meeting = places.meeting_directory(home)
     home.mkdir(parents=True, exist_ok=True)
@@ -45,7 +54,8 @@ def plan(name: str, home: Path, stock: Stock, workdir: Path, mounts: Sequence[Pa
         "meeting": str(meeting),
         "unprivileged_id": owner,
         "read_only": [str(path) for path in places.environment_directories()],
-        "writable": [str(path) for path in _writable(workdir, mounts)],
+        "writable": [str(path) for path in _writable(workdir, mounts)] if strict is None else [],
+        "strict": None if strict is None else asdict(strict),
         "workdir": str(workdir),
         "files": [
             *(
@@ -147,8 +157,12 @@ def _image_of(home: Path, stock: Stock) -> Path | None:
     return remembered.readlink() if remembered.is_symlink() else None
 
 
-def launch(plan: dict[str, Any], home: Path) -> Record:
-    """Start the keeper; it lives on only once its record is written and it was told to go."""
+def launch(plan: dict[str, Any], home: Path) -> tuple[Record, int | None]:
+    """Start the keeper; it lives on only once its record is written and it was told to go.
+
+    The keeper of a strict bench ends with the caller: when the pipe's end that comes back is closed.
+    """
+    lifeline: int | None = None
     status_reading, status_writing = os.pipe()
     go_reading, go_writing = os.pipe()
     with open(home / "keeper.log", "wb") as log:
@@ -193,10 +207,12 @@ def launch(plan: dict[str, Any], home: Path) -> Record:
         )
         write_record(home, record)
         os.write(go_writing, b"g")
-        return record
+        lifeline = go_writing if plan["strict"] else None
+        return record, lifeline
     finally:
         os.close(status_reading)
-        os.close(go_writing)  # a keeper that was not told to go ends here
+        if lifeline is None:
+            os.close(go_writing)  # a keeper that was not told to go ends here
 
 
 def _listen(pipe: int, *, timeout_s: float) -> dict[str, Any]:

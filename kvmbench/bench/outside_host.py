@@ -48,20 +48,20 @@ def _serve_web(listening: socket.socket) -> NoReturn:
     os._exit(0)
 
 
-def serve(service: socket.socket, web: socket.socket, init: int) -> NoReturn:
-    """Answer until the bench's first process ends; then end everything by ending.
+def serve(service: socket.socket, web: socket.socket, init: int, lifeline: int | None = None) -> NoReturn:
+    """Answer until the bench's first process ends, or the lifeline does; then end everything by ending.
 
     A request is one packet of JSON {"argv", "env"} with the three standard descriptors; the answer is the
     exit code as text. A client that goes away takes its command along.
     """
-    _Desk(service, web, init).serve()
+    _Desk(service, web, init, lifeline).serve()
 
 
 class _Desk:
     """Takes commands and answers; what a client does wrong, or the machine lacks, ends only that client."""
 
-    def __init__(self, service: socket.socket, web: socket.socket, init: int) -> None:
-        self.service, self.web, self.init = service, web, init
+    def __init__(self, service: socket.socket, web: socket.socket, init: int, lifeline: int | None) -> None:
+        self.service, self.web, self.init, self.lifeline = service, web, init, lifeline
         self.web_server: int | None = None
         self.waking, self.woken = socket.socketpair()
         self.idle: set[socket.socket] = set()
@@ -77,11 +77,15 @@ class _Desk:
         signal.set_wakeup_fd(self.woken.fileno(), warn_on_full_buffer=False)
         self.selector.register(self.service, selectors.EVENT_READ)
         self.selector.register(self.waking, selectors.EVENT_READ)
+        if self.lifeline is not None:
+            self.selector.register(self.lifeline, selectors.EVENT_READ)
         while True:
             if self.web_server is None:
                 self._start_web()
             for key, _ in self.selector.select(timeout=None if self.web_server else 1):
                 ready = key.fileobj
+                if ready == self.lifeline:
+                    os._exit(0)
                 assert isinstance(ready, socket.socket)
                 if ready is self.service:
                     self._accept()

@@ -65,6 +65,8 @@ class Layout:
     """file on the machine → path on the bench: seen read-only, not copied"""
     engine: str
     """JSON for /run/kvmbench/engine.json"""
+    disk_mib: int | None = None
+    """all that the bench can write, in memory and no more than this; None: on the disk"""
 
 
 def build(layout: Layout, owner: Owner) -> Path:
@@ -75,7 +77,7 @@ def build(layout: Layout, owner: Owner) -> Path:
     """
     linux.mount("", "/", flags=linux.MS_REC | linux.MS_PRIVATE)
     root = layout.home / "root"
-    linux.mount("tmpfs", root, "tmpfs", linux.MS_NOSUID, "mode=755,size=2g")
+    linux.mount("tmpfs", root, "tmpfs", linux.MS_NOSUID, f"mode=755,size={_share(layout, 4, '2g')}")
     make = _Maker(root, owner)
     make.own(root)
     for name in DIRECTORIES:
@@ -85,14 +87,32 @@ def build(layout: Layout, owner: Owner) -> Path:
     make.link("var/run", "/run")
     make.link("var/lock", "/run/lock")
     _system(make)
-    _devices(make)
-    _overlays(make, layout)
-    linux.bind(layout.home / "vms", root / "vms")
-    linux.bind(layout.home / "home", root / "root")
+    _devices(make, _share(layout, 16, "1g"))
+    store = layout.home if layout.disk_mib is None else _in_memory(make, layout)
+    _overlays(make, layout, store)
+    linux.bind(store / "vms", root / "vms")
+    linux.bind(store / "home", root / "root")
     _bench_files(make, layout)
     _shown(make, layout)
     linux.bind(layout.meeting, make.directory(layout.meeting))
     return root
+
+
+def _share(layout: Layout, part: int, otherwise: str) -> str:
+    """The size of one of the file systems in memory, for mount's options: a part of what there is."""
+    return otherwise if layout.disk_mib is None else f"{layout.disk_mib // part}m"
+
+
+def _in_memory(make: _Maker, layout: Layout) -> Path:
+    """A disk of a fixed size, with copies of what the bench's directory holds."""
+    store = layout.home / "store"
+    store.mkdir(exist_ok=True)
+    linux.mount("tmpfs", store, "tmpfs", linux.MS_NOSUID, f"mode=755,size={_share(layout, 1, '')}")
+    for name in ("vms", "home"):
+        shutil.copytree(layout.home / name, store / name, symlinks=True)
+        for path in (store / name, *(store / name).rglob("*")):
+            make.own(path)
+    return store
 
 
 def _shown(make: _Maker, layout: Layout) -> None:
@@ -160,7 +180,7 @@ def _system(make: _Maker) -> None:
             linux.bind(source, make.directory(name), read_only=True)
 
 
-def _devices(make: _Maker) -> None:
+def _devices(make: _Maker, shared_memory: str) -> None:
     for name in DEVICES:
         source = Path("/dev", name)
         if not source.exists():
@@ -173,7 +193,9 @@ def _devices(make: _Maker) -> None:
             target.touch()
             linux.bind(source, target)
     linux.mount("devpts", make.directory("dev/pts"), "devpts", data="newinstance,ptmxmode=0666,mode=620")
-    linux.mount("tmpfs", make.directory("dev/shm"), "tmpfs", linux.MS_NOSUID, "mode=1777,size=1g")
+    linux.mount(
+        "tmpfs", make.directory("dev/shm"), "tmpfs", linux.MS_NOSUID, f"mode=1777,size={shared_memory}"
+    )
     make.link("dev/ptmx", "pts/ptmx")
     make.link("dev/fd", "/proc/self/fd")
     for number, name in enumerate(("stdin", "stdout", "stderr")):
@@ -189,11 +211,13 @@ def _overlay(layers: Path, lower: str, upper: Path, work: Path, target: Path) ->
         os.chdir("/")
 
 
-def _layers(make: _Maker, layout: Layout) -> Path:
+def _layers(make: _Maker, layout: Layout, store: Path) -> Path:
     """Where what the bench changes is kept: on its disk, or in memory where no overlay can lie on that.
 
     A container's root is often an overlay itself, and an overlay's upper layer cannot be one.
     """
+    if store != layout.home:
+        return store
     trial = layout.home / "trial"
     for part in ("lower", "upper", "work"):
         (trial / part).mkdir(parents=True, exist_ok=True)
@@ -209,8 +233,8 @@ def _layers(make: _Maker, layout: Layout) -> Path:
     return trial
 
 
-def _overlays(make: _Maker, layout: Layout) -> None:
-    layers = _layers(make, layout)
+def _overlays(make: _Maker, layout: Layout, store: Path) -> None:
+    layers = _layers(make, layout, store)
     for place in OVERLAYS:
         if not Path(place).is_dir() or Path(place).is_symlink():
             continue

@@ -44,18 +44,32 @@ def ask(socket_path: Path, command: str, *, timeout_s: float = 20) -> Completed:
         GuestError: there is no such guest.
         BadInput: the command is longer than 32 KiB.
     """
+    encoded = _encoded(command)
+    with _connection(socket_path, timeout_s) as line:
+        return _asked(line, command, encoded, timeout_s)
+
+
+def ask_connected(connected: socket.socket, guest: str, command: str, *, timeout_s: float = 20) -> Completed:
+    """As `ask`, over a connection to the guest's agent that is there already."""
+    return _asked(_Line(connected, guest), command, _encoded(command), timeout_s)
+
+
+def _encoded(command: str) -> str:
     encoded = base64.b64encode(command.encode()).decode()
     if len(encoded) > _LONGEST_COMMAND_BYTES:
         raise BadInput(
             f"a command of {len(command.encode())} bytes is too long for a guest's agent",
             "Copy it into the guest as a file over ssh, and run that.",
         )
-    with _connection(socket_path, timeout_s) as line:
-        line.wait_for_pong(time.monotonic() + timeout_s)
-        nonce = f"{token_hex(6)}-{len(encoded)}"
-        seconds = max(1, round(timeout_s))
-        line.send(f"RUN {nonce} {seconds} {encoded}")
-        code, out, err = line.answer(nonce, seconds + _SLACK_S)
+    return encoded
+
+
+def _asked(line: _Line, command: str, encoded: str, timeout_s: float) -> Completed:
+    line.wait_for_pong(time.monotonic() + timeout_s)
+    nonce = f"{token_hex(6)}-{len(encoded)}"
+    seconds = max(1, round(timeout_s))
+    line.send(f"RUN {nonce} {seconds} {encoded}")
+    code, out, err = line.answer(nonce, seconds + _SLACK_S)
     return Completed(("sh", "-c", command), code, out, err)
 
 

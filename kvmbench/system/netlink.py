@@ -56,6 +56,8 @@ class Dump:
 def in_namespace(name: str, work: Callable[[], T]) -> T:
     """Do this work in a thread of its own that has entered a network namespace; "" is the process's own.
 
+    `name` may also be the path of a namespace's file, as /proc/PID/fd/N.
+
     The thread ends with the work, so that no other code finds itself in that namespace. What is made there
     (a socket, a process, another thread) stays there.
 
@@ -119,7 +121,7 @@ def _aside(work: Callable[[], T], title: str) -> T:
 def _enter(name: str) -> None:
     """Move the calling thread into a named namespace (setns(2))."""
     try:
-        namespace = os.open(f"{NETNS_DIRECTORY}/{name}", os.O_RDONLY | os.O_CLOEXEC)
+        namespace = os.open(os.path.join(NETNS_DIRECTORY, name), os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
         raise _not_entered(name, error.strerror or "") from error
     try:
@@ -176,7 +178,7 @@ def _names(kernel: NetlinkSocket, names: Sequence[str], wanted: set[int]) -> dic
     for name in names:
         if wanted <= known.keys():
             break
-        path = f"{NETNS_DIRECTORY}/{name}" if name != OWN else "/proc/self/ns/net"
+        path = os.path.join(NETNS_DIRECTORY, name) if name != OWN else "/proc/self/ns/net"
         try:
             namespace = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError:  # it went away meanwhile: nothing leads there any more

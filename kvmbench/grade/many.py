@@ -1,0 +1,105 @@
+"""Many submissions at once: several processes on this machine, or the workers of a Dask cluster."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from kvmbench.errors import BadInput
+from kvmbench.grade.task import Task
+from kvmbench.system import run
+
+GUEST_MIB = 400
+"""what a guest takes without KVM, with room to spare"""
+_SLACK_S = 600
+
+Work = Mapping[str, Callable[[], bytes]]
+"""student → how their task is read, encoded"""
+
+
+def jobs_possible(wanted: int | None, guests: int) -> int:
+    """How many submissions fit on this machine at once, by its cores and by the memory of their guests."""
+    cores = len(os.sched_getaffinity(0))
+    free_mib = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2**20
+    fitting = max(1, min(cores, free_mib // (500 + GUEST_MIB * guests)))
+    return max(1, min(wanted, fitting)) if wanted else fitting
+
+
+def grade_one(task: bytes) -> list[dict[str, Any]]:
+    """Grade a submission in a process of its own; whatever becomes of it, records come back."""
+    told = msgspec.json.decode(task, type=Task)
+    limit_s = (told.limits.notebook_s + 120) * max(1, len(told.notebooks)) + _SLACK_S
+    line = [sys.executable, "-m", "kvmbench.grade.one", str(os.getpid())]
+    environment = dict(os.environ) | {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+    done = run(line, input=task.decode(), timeout_s=limit_s, cwd=Path("/"), env=environment)
+    records = _records(done.out)
+    if done.ok and records:
+        return records
+    said = (done.err.strip().splitlines() or [f"it ended with code {done.code}"])[-1]
+    return [trouble_head(told), {"kind": "trouble", "trouble": f"its grading failed: {said}"[:500]}]
+
+
+def trouble_head(task: Task) -> dict[str, Any]:
+    """The first record of evidence where there is nothing to be seen."""
+    notebooks = msgspec.to_builtins(task.notebooks)
+    return {
+        "kind": "head",
+        "format": 1,
+        "student": task.student,
+        "files": task.digests(),
+        "notebooks": notebooks,
+    }
+
+
+def _records(text: str) -> list[dict[str, Any]]:
+    try:
+        return [msgspec.json.decode(line, type=dict[str, Any]) for line in text.splitlines()]
+    except msgspec.DecodeError:
+        return []
+
+
+def here(work: Work, jobs: int) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Grade on this machine, so many at a time; what is done comes at once."""
+    with ThreadPoolExecutor(jobs, thread_name_prefix="grade") as pool:
+        waiting = {pool.submit(lambda read: grade_one(read()), read): name for name, read in work.items()}
+        try:
+            for future in as_completed(waiting):
+                yield waiting[future], future.result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def on_cluster(work: Work, address: str) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Grade on a Dask cluster; a worker that dies has its submissions graded by another one.
+
+    Raises:
+        BadInput: Dask is not installed, or nobody answers there.
+    """
+    try:
+        from distributed import Client
+        from distributed import as_completed as completed
+    except ImportError as error:
+        raise BadInput(
+            "--cluster needs Dask, which is not installed", "Type: pip install 'kvmbench[cluster]'"
+        ) from error
+    try:
+        client: Any = Client(address, timeout=20, set_as_default=False)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError) as error:
+        raise BadInput(
+            f"no Dask scheduler answers at {address}: {error}",
+            "Start one: dask scheduler; then dask worker ADDRESS --nthreads 1 on each machine.",
+        ) from error
+    with client:
+        waiting = {
+            client.submit(grade_one, read(), key=f"grade-{name}-{os.getpid()}", pure=False, retries=3): name
+            for name, read in work.items()
+        }
+        for future in completed(waiting):  # type: ignore[no-untyped-call]
+            yield waiting[future], future.result()

@@ -1,0 +1,181 @@
+"""Grades one submission in a process of its own: a bench for each notebook, the run, the looks, the evidence.
+
+    python -m kvmbench.grade.one PARENT  < task (JSON)  > records of the evidence (JSON, a line each)
+
+It has one thread, as it enters namespaces, and takes along all that it started when it ends.
+"""
+
+from __future__ import annotations
+
+import base64
+import fcntl
+import os
+import platform
+import shutil
+import signal
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from kvmbench import __version__
+from kvmbench.bench import lifecycle, linux, places, stock
+from kvmbench.bench.lifecycle import Bench
+from kvmbench.bench.stock import Stock
+from kvmbench.errors import KvmbenchError
+from kvmbench.grade import run
+from kvmbench.grade.look import Wanted, look
+from kvmbench.grade.run import Stopped
+from kvmbench.grade.steps import steps_of
+from kvmbench.grade.task import Notebook, Task
+from kvmbench.system import run as run_program
+
+WORK = "work"
+"""the submission's directory below the home of the bench's root"""
+
+
+def main() -> int:
+    """Read the task, write the records."""
+    linux.die_with_parent(signal.SIGKILL)
+    if os.getppid() != int(sys.argv[1]):
+        return 1  # it was gone before
+    task = msgspec.json.decode(sys.stdin.buffer.read(), type=Task)
+    records = grade(task, stock.load_or_make())
+    for record in records:
+        sys.stdout.write(msgspec.json.encode(record).decode() + "\n")
+    return 0
+
+
+def grade(task: Task, goods: Stock) -> list[dict[str, Any]]:
+    """Run a submission, look, and write down what was seen."""
+    with _directory() as home:
+        os.environ["KVMBENCH_HOME"] = str(home)
+        records = [_head(task, goods)]
+        for number, notebook in enumerate(task.notebooks):
+            if notebook.file is not None:
+                records += _notebook(task, notebook, goods, f"g{number}")
+        return [*records, {"kind": "end", "at": time.time()}]
+
+
+class _directory:  # noqa: N801 (it is used as a function)
+    """A data directory for the time of one submission; those of processes that were killed are removed."""
+
+    def __enter__(self) -> Path:
+        base = places.data_directory() / "grading"
+        base.mkdir(parents=True, exist_ok=True)
+        for left in base.iterdir():
+            self._remove(left)
+        self.path = base / f"{os.getpid()}"
+        self.path.mkdir()
+        self.lock = os.open(self.path / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self.lock, fcntl.LOCK_EX)
+        return self.path
+
+    def __exit__(self, *_: object) -> None:
+        shutil.rmtree(self.path, ignore_errors=True)
+        os.close(self.lock)
+
+    def _remove(self, left: Path) -> None:
+        """Its owner holds the lock as long as it lives, and the kernel lets go of it then."""
+        with suppress(OSError):
+            lock = os.open(left / "lock", os.O_RDWR | os.O_CLOEXEC)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(left, ignore_errors=True)
+            finally:
+                os.close(lock)
+
+
+def _head(task: Task, goods: Stock) -> dict[str, Any]:
+    qemu = run_program(["/usr/bin/qemu-system-x86_64", "-version"]).out.splitlines()
+    return {
+        "kind": "head",
+        "format": 1,
+        "student": task.student,
+        "files": task.digests(),
+        "notebooks": msgspec.to_builtins(task.notebooks),
+        "course": task.course,
+        "limits": msgspec.to_builtins(task.limits),
+        "versions": {
+            "kvmbench": __version__,
+            "python": platform.python_version(),
+            "kernel": platform.release(),
+            "qemu": qemu[0] if qemu else "",
+            "engine": goods.engine,
+        },
+        "machine": platform.node(),
+        "at": time.time(),
+    }
+
+
+def _notebook(task: Task, notebook: Notebook, goods: Stock, name: str) -> list[dict[str, Any]]:
+    """One notebook on a bench of its own."""
+    records: list[dict[str, Any]] = []
+    log: list[dict[str, Any]] = []
+    began = time.monotonic()
+    looks_s, ended = 0.0, ""
+    bench = _furnished(task, goods, name)
+    try:
+        player = run.Player(bench, f"/root/{WORK}/{notebook.file}", task.limits, list(notebook.marks))
+        try:
+            for said in player.lines():
+                log.append(said)
+                if "mark" in said:
+                    before = time.monotonic()
+                    records.append(_looked(bench, goods, notebook, str(said["mark"])))
+                    looks_s += time.monotonic() - before
+                    player.go_on(time.monotonic() - before)
+        except Stopped as stop:
+            ended = stop.why
+            if not stop.bench_gone:
+                before = time.monotonic()
+                records.append(_looked(bench, goods, notebook, ""))
+                looks_s += time.monotonic() - before
+        finally:
+            player.end()
+    finally:
+        with suppress(KvmbenchError):
+            lifecycle.destroy(name)
+        if bench.lifeline is not None:
+            os.close(bench.lifeline)
+    seconds = {"all": round(time.monotonic() - began, 2), "looks": round(looks_s, 2)}
+    return [
+        {"kind": "run", "notebook": notebook.name, "ended": ended, "seconds": seconds, "said": log[:500]},
+        *records,
+    ]
+
+
+def _furnished(task: Task, goods: Stock, name: str) -> Bench:
+    """A fresh strict bench with the files that were handed in."""
+    home = places.benches_directory() / name
+    for path, text in task.files.items():
+        file = home / "home" / WORK / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(base64.b64decode(text))
+    return lifecycle.ensure(name, goods, workdir=Path("/root") / WORK, strict=task.limits.strict)
+
+
+def _looked(bench: Bench, goods: Stock, notebook: Notebook, mark: str) -> dict[str, Any]:
+    """A look behind a marked cell, or at the end for all steps of the notebook."""
+    slugs = notebook.marks.get(mark, notebook.steps)
+    steps = steps_of(slugs)
+    wanted = Wanted(
+        probes=tuple(dict.fromkeys(probe for step in steps for probe in step.probes)),
+        images=tuple(dict.fromkeys(path for step in steps for path in step.images)),
+        files=tuple(dict.fromkeys(path for step in steps for path in step.files)),
+    )
+    record: dict[str, Any] = {"kind": "look", "notebook": notebook.name, "mark": mark, "steps": slugs}
+    try:
+        seen = look(bench, goods, wanted)
+    except (KvmbenchError, OSError) as error:
+        what = error.what if isinstance(error, KvmbenchError) else str(error)
+        return record | {"at": time.time(), "trouble": what}
+    snapshot = msgspec.json.decode(seen.snapshot.to_json())
+    return record | {"at": seen.snapshot.taken_at, "snapshot": snapshot, "remarks": seen.remarks}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

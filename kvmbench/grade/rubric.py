@@ -1,0 +1,143 @@
+"""The course file: which notebooks count, for how many points, and what a submission may use (TOML)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from kvmbench import course
+from kvmbench.bench import places
+from kvmbench.errors import BadInput
+from kvmbench.grade.task import Count, Limits, Notebook
+
+_CHECK_CALL = re.compile(r"^[^#\n]*?\bcheck\(([^)\n]*)\)", re.MULTILINE)
+_SLUG = re.compile(r"""["']([\w.-]+)["']""")
+GRADED_TAG = "kvmbench-grade"
+
+
+class Course(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the instructor sets. Everything has a default: the course as it comes."""
+
+    title: str = "kvmbench"
+    notebooks: str = ""
+    """directory of the instructor's copies, from the course file on; the course's own when empty"""
+    only: tuple[str, ...] = ()
+    """names of the notebooks that count; all when empty"""
+    count: Count = "best"
+    """whether a check counts when it passed at any marked point, or only when it passed at the last one"""
+    points: dict[str, int] = {}
+    """points of a check by its name, by `step/check`, or of each check of a `step`; else the course's own"""
+    limits: Limits = Limits()
+
+    def points_of(self, step: str, check: str, usual: int) -> int:
+        for name in (f"{step}/{check}", check, step):
+            if name in self.points:
+                return self.points[name]
+        return usual
+
+
+@dataclass(frozen=True)
+class Rubric:
+    """The course file, read, with the instructor's notebooks."""
+
+    course: Course
+    notebooks: tuple[Notebook, ...]
+    digest: str
+    """SHA-256 over the instructor's copies: what evidence was taken for"""
+
+
+def load(file: Path | None = None) -> Rubric:
+    """Read a course file and the notebooks that it names; without one, the course as it comes.
+
+    Raises:
+        BadInput: it is no course file, or names what is not there.
+    """
+    set_by = Course() if file is None else _decoded(file)
+    directory = _directory(set_by, file)
+    paths = [
+        path for path in sorted(directory.glob("*.ipynb")) if not set_by.only or path.stem in set_by.only
+    ]
+    missing = sorted(set(set_by.only) - {path.stem for path in paths})
+    if missing or not paths:
+        raise BadInput(
+            f"there is no notebook {missing[0] if missing else '*.ipynb'} in {directory}",
+            "The course file's `only` names notebooks without .ipynb, `notebooks` the directory they lie in.",
+        )
+    _check_points(set_by)
+    whole = hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
+    found = tuple(notebook for path in paths if (notebook := read_notebook(path)).steps)
+    return Rubric(set_by, found, whole)
+
+
+def _decoded(file: Path) -> Course:
+    try:
+        return msgspec.toml.decode(file.read_bytes(), type=Course)
+    except OSError as error:
+        raise BadInput(f"{file} cannot be read: {error.strerror}", "Name a course file.") from error
+    except msgspec.DecodeError as error:
+        raise BadInput(
+            f"{file} is no course file: {error}",
+            "It is TOML with title, notebooks, only, count, [points] and [limits]; all may be left out.",
+        ) from error
+
+
+def _directory(set_by: Course, file: Path | None) -> Path:
+    if file is not None and set_by.notebooks:
+        return file.resolve().parent / set_by.notebooks
+    own = places.notebooks_directory()
+    if own is None:
+        raise BadInput(
+            "the course's notebooks are not beside this kvmbench",
+            'Run it in a clone, or name a course file with `notebooks = "DIRECTORY"`.',
+        )
+    return own
+
+
+def _check_points(set_by: Course) -> None:
+    known = {step.slug for step in course.steps()}
+    for step in course.steps():
+        known |= {name for check in step.checks for name in (check.name, f"{step.slug}/{check.name}")}
+    strange = sorted(set(set_by.points) - known)
+    if strange:
+        raise BadInput(
+            f"the course file gives points for {strange[0]!r}, and there is no such check or step",
+            "See their names: kvmbench steps --json",
+        )
+
+
+def read_notebook(path: Path) -> Notebook:
+    """The marks of an instructor's copy: cells with a check of the course, or with the tag kvmbench-grade.
+
+    Where any cell is tagged or graded by nbgrader, only such cells count.
+    """
+    try:
+        cells = json.loads(path.read_text())["cells"]
+        code = [cell for cell in cells if cell["cell_type"] == "code"]
+        checks = {str(cell.get("id", number)): _slugs(cell) for number, cell in enumerate(code)}
+        chosen = {str(cell.get("id", number)) for number, cell in enumerate(code) if _chosen(cell)}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadInput(
+            f"{path} is no notebook: {error}", "Open it in JupyterLab and save it again."
+        ) from error
+    marks = {name: slugs for name, slugs in checks.items() if slugs and (not chosen or name in chosen)}
+    steps = tuple(dict.fromkeys(slug for slugs in marks.values() for slug in slugs))
+    return Notebook(path.stem, steps, marks)
+
+
+def _chosen(cell: dict[str, Any]) -> bool:
+    metadata = cell.get("metadata", {})
+    return GRADED_TAG in metadata.get("tags", ()) or bool(metadata.get("nbgrader", {}).get("grade"))
+
+
+def _slugs(cell: dict[str, Any]) -> tuple[str, ...]:
+    source = cell["source"]
+    text = source if isinstance(source, str) else "".join(source)
+    named = (slug for arguments in _CHECK_CALL.findall(text) for slug in _SLUG.findall(arguments))
+    known = {step.slug for step in course.steps()}  # a notebook of another course says check() too
+    return tuple(dict.fromkeys(slug for slug in named if slug in known))
