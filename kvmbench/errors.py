@@ -9,6 +9,7 @@ KvmbenchError               two lines: what happened, what to try
 │   ├── BenchNotRunning     its record is there, its processes are gone
 │   └── BenchCreationFailed a namespace, mount or link could not be made
 ├── NotOnABench             asked for something that exists only on a bench
+├── ChangeRefused           the kernel refused a change that it was asked for directly
 ├── LookFailed              the state could not be read
 ├── ImageError              a disk image: missing, locked, of the wrong format
 │   └── ImageBuildFailed    the course image could not be built
@@ -80,6 +81,10 @@ class BenchCreationFailed(BenchError):
 
 class NotOnABench(KvmbenchError):
     """Asked for something that exists only on a bench."""
+
+
+class ChangeRefused(KvmbenchError):
+    """The kernel refused a change that it was asked for directly."""
 
 
 class LookFailed(KvmbenchError):

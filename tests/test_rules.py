@@ -36,7 +36,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # The grader's own look is made of the same parts as the student's, and its pages show the same picture.
     "grade": {"course", "bench", "observe", "qemu", "system", "topology", "model"},
     # The command line stands above all of them, beside the modules at the top of the package.
-    "cli": {"bench", "system", "course", "grade", "qemu", "topology", "model"}
+    "cli": {"act", "bench", "system", "course", "grade", "qemu", "topology", "model"}
     | {"lesson", "measure", "report", "start", "tour"},
     "widgets": {"course", "check", "topology", "act", "observe", "qemu", "model"},
 }

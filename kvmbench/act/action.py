@@ -32,7 +32,8 @@ def _unexplained(ended: Completed) -> KvmbenchError | None:
 class Action:
     """A change of the bench, described but not yet made.
 
-    What is shown is what is run: `apply` types the lines of `today`.
+    What is shown is what is run: `apply` types the lines of `today`. Only where that would take very long it
+    does the same `directly`.
     """
 
     says: str
@@ -54,6 +55,8 @@ class Action:
     awaits: str = ""
     """what a line waits for, when it may run out of time"""
     timeout_s: float = 60.0
+    directly: Callable[[], None] | None = None
+    """makes the same change on this very machine without typing anything, all of it or nothing"""
     looks: bool = False
     """it looks or waits, and changes nothing"""
 
@@ -83,6 +86,9 @@ def apply(action: Action, machine: Machine | None = None, *, old: bool = False) 
     hindrance = action.hindered(machine)
     if hindrance:
         raise hindrance
+    if action.directly is not None and isinstance(machine, RealMachine):
+        action.directly()
+        return Done(action, action.lines(old=old))
     undo = action.undo if action.undo and action.absent(machine) else ()
     for line in action.lines(old=old):
         ended = machine.run(line, timeout_s=action.timeout_s)

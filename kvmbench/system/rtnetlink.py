@@ -84,6 +84,7 @@ _LINK: Attributes = {
     5: ("IFLA_LINK", unsigned),
     10: ("IFLA_MASTER", unsigned),
     18: ("IFLA_LINKINFO", _linkinfo),
+    27: ("IFLA_GROUP", unsigned),
     37: ("IFLA_LINK_NETNSID", signed),
 }
 _ADDRESS: Attributes = {1: ("IFA_ADDRESS", address), 2: ("IFA_LOCAL", address)}
