@@ -183,12 +183,8 @@ class Soak:
             inside = _pid_namespace(bench.init)
             for pid in [int(entry) for entry in os.listdir("/proc") if entry.isdigit()]:
                 with suppress(OSError):
-                    if (
-                        inside
-                        and _pid_namespace(pid) == inside
-                        and program in os.readlink(f"/proc/{pid}/exe")
-                    ):
-                        _sigkill(pid, lambda pid=pid: _pid_namespace(pid) == inside)  # type: ignore[misc]
+                    if _is_in(pid, inside) and program in os.readlink(f"/proc/{pid}/exe"):
+                        _sigkill(pid, partial(_is_in, pid, inside))
 
     def _destroy(self, name: str) -> None:
         with suppress(KvmbenchError):  # a creator that was killed may have left nothing
