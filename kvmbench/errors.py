@@ -14,7 +14,8 @@ KvmbenchError               two lines: what happened, what to try
 ├── ImageError              a disk image: missing, locked, of the wrong format
 │   └── ImageBuildFailed    the course image could not be built
 ├── GuestError              a QEMU guest: not started, gone, or refused by QEMU
-│   └── GuestSilent         the guest runs, and its agent does not answer
+│   ├── GuestSilent         the guest runs, and its agent does not answer
+│   └── TemplateFailed      what instant guests wake up from could not be made
 ├── OutsideUnreachable      the outside host of this bench does not answer
 ├── EvidenceBroken          a grader's evidence was changed, cut short, or is somebody else's
 └── NoSuchStep              the course has no step, check or notebook of that name
@@ -105,6 +106,10 @@ class GuestError(KvmbenchError):
 
 class GuestSilent(GuestError):
     """The guest runs, and its agent does not answer."""
+
+
+class TemplateFailed(GuestError):
+    """What instant guests wake up from could not be made; guests boot instead."""
 
 
 class OutsideUnreachable(KvmbenchError):

@@ -143,19 +143,19 @@ def picture(step: str | None = None) -> Picture:
     return draw(look(), course.wanted(step) if step else ())
 
 
-def solve(*steps: str) -> Lines:
-    """Carry out the reference solution, and show the lines that were run."""
+def solve(*steps: str, instant: bool = True) -> Lines:
+    """Carry out the reference solution, and show the lines that were run; without `instant` guests boot."""
     _here()
-    return Lines(tuple(line for done in course.solve(list(steps)) for line in done.ran))
+    return Lines(tuple(line for done in course.solve(list(steps), instant=instant) for line in done.ran))
 
 
-def catch_up(step: str) -> Lines:
+def catch_up(step: str, *, instant: bool = True) -> Lines:
     """Bring the bench to where a step begins, all before it solved; shows the lines that changed something.
 
-    It names each step as it goes, since a guest that boots takes its time.
+    It names each step as it goes, since a guest that boots (because no template fits it) takes its time.
     """
     _here()
-    made = course.catch_up(step, report=_name_the_step)
+    made = course.catch_up(step, report=_name_the_step, instant=instant)
     return Lines(tuple(line for done in made if not done.action.looks for line in done.ran))
 
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from kvmbench.bench import lifecycle, places, stock
-from kvmbench.errors import KvmbenchError, NoSuchBench
+from kvmbench.errors import KvmbenchError, NoSuchBench, TemplateFailed
 from kvmbench.system import run
 
 
@@ -31,7 +31,7 @@ def stock_up(
         BadInput: it is for everyone, and this is not root.
         ImageBuildFailed: a package could not be had, or the image could not be put together.
     """
-    from kvmbench.qemu import guestimage, launcher
+    from kvmbench.qemu import guestimage, launcher, template
     from kvmbench.system.kvm import engine, probe_kvm
 
     kept = stock.make_shared_directory() if everyone else guestimage.cache_directory()
@@ -56,6 +56,8 @@ def stock_up(
         image_size_bytes=int(info["virtual-size"]),
         launcher=launcher.source(),
         key=guestimage.guest_key(kept),
+        instant=template.source(),
+        templates=_templates(image, engine(kvm)),
         engine=json.dumps(facts),
     )
     if everyone:
@@ -63,6 +65,18 @@ def stock_up(
         guestimage.guest_key(kept).chmod(0o644)
     stock.save(found, kept if everyone else None)
     return found
+
+
+def _templates(image: Path, engine: str) -> Path | None:
+    """What the course's guests wake up from; without it they boot."""
+    from kvmbench.course.plan import C1, C3
+    from kvmbench.qemu import template
+
+    try:
+        return template.ensure(image, engine, [template.shape_of(plan) for plan in (C1, C3)], say)
+    except TemplateFailed as error:
+        say(str(error))
+        return None
 
 
 QUIET = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}

@@ -42,6 +42,8 @@ class Action:
     """what is typed; one may span several rows where it holds a here-document"""
     old: tuple[str, ...] = ()
     """the tutorial's spelling; empty where it is the same as today's"""
+    instant: tuple[str, ...] = ()
+    """what brings a guest to the same state sooner; empty where there is no such way"""
     done: Callable[[Machine], bool] = _never
     """whether the bench is already so; then nothing is run"""
     hindered: Callable[[Machine], KvmbenchError | None] = _unhindered
@@ -60,7 +62,9 @@ class Action:
     looks: bool = False
     """it looks or waits, and changes nothing"""
 
-    def lines(self, *, old: bool = False) -> tuple[str, ...]:
+    def lines(self, *, old: bool = False, instant: bool = False) -> tuple[str, ...]:
+        if instant and self.instant:
+            return self.instant
         return self.old if old and self.old else self.today
 
 
@@ -72,8 +76,12 @@ class Done:
     ran: tuple[str, ...]
 
 
-def apply(action: Action, machine: Machine | None = None, *, old: bool = False) -> Done:
+def apply(
+    action: Action, machine: Machine | None = None, *, old: bool = False, instant: bool = False
+) -> Done:
     """Make the change, unless it is already so; nothing half-made is left behind.
+
+    `instant` wakes guests from a template where others would boot.
 
     Raises:
         CommandFailed: a line ended badly; what was made before it has been undone.
@@ -90,17 +98,22 @@ def apply(action: Action, machine: Machine | None = None, *, old: bool = False) 
         action.directly()
         return Done(action, action.lines(old=old))
     undo = action.undo if action.undo and action.absent(machine) else ()
-    for line in action.lines(old=old):
+    lines = action.lines(old=old, instant=instant)
+    for line in lines:
         ended = machine.run(line, timeout_s=action.timeout_s)
         if not ended.ok:
             for back in undo:
                 machine.run(back)
             raise _error(action, line, ended)
-    return Done(action, action.lines(old=old))
+    return Done(action, lines)
 
 
 def apply_all(
-    actions: Iterable[Action], machine: Machine | None = None, *, old: bool = False
+    actions: Iterable[Action],
+    machine: Machine | None = None,
+    *,
+    old: bool = False,
+    instant: bool = False,
 ) -> tuple[Done, ...]:
     """Make the changes in order; the first that fails ends it.
 
@@ -108,7 +121,7 @@ def apply_all(
         KvmbenchError: as `apply`.
     """
     machine = machine or RealMachine()
-    return tuple([apply(action, machine, old=old) for action in actions])
+    return tuple([apply(action, machine, old=old, instant=instant) for action in actions])
 
 
 def _error(action: Action, line: str, ended: Completed) -> KvmbenchError:

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from kvmbench.act import addresses, seen
 from kvmbench.act.action import Action
-from kvmbench.errors import GuestError, KvmbenchError
+from kvmbench.errors import GuestError, KvmbenchError, TimedOut
 from kvmbench.qemu import launcher, options
 from kvmbench.qemu.options import GuestPlan, guest_name, link_name
 from kvmbench.system import Completed, Machine
@@ -20,16 +20,21 @@ END_TIMEOUT_S = 20.0
 _LAUNCHER = "qemu-kvm: "
 
 
-def start(plan: GuestPlan) -> Action:
+def start(plan: GuestPlan, *, instant: bool = False) -> Action:
     """Start a guest. One of that name that runs already is left as it is, whatever its hardware.
+
+    It boots, unless `instant` is asked for here or of `apply`: then it wakes up from a template if one fits.
 
     Raises:
         BadInput: something in the plan cannot be meant.
     """
+    boots = shlex.join(options.argv(plan))
+    wakes = f"instant {boots}"
     return Action(
         says=f"start the guest {plan.name}",
-        today=(shlex.join(options.argv(plan)),),
-        old=(shlex.join(options.argv(plan, old=True)),) if len(plan.nics) < 2 else (),
+        today=(wakes if instant else boots,),
+        old=(shlex.join(options.argv(plan, old=True)),) if len(plan.nics) < 2 and not instant else (),
+        instant=(wakes,),
         done=lambda machine: seen.guest_runs(machine, plan.name),
         undo=(f"rm -rf {launcher.place(plan.name)}",),
         absent=lambda machine: not seen.guest_runs(machine, plan.name),
@@ -41,24 +46,28 @@ def ready(name: str, link: str = "eth0") -> Action:
     """Wait until a guest answers and has found its network card; its agent is there before its drivers."""
     guest_name(name)
     link_name(link)
-    asked = f"until {in_guest(name, f'ip link show {link}')} >/dev/null 2>&1; do sleep 1; done"
+    there = f"until [ -e /sys/class/net/{link} ]; do usleep 50000; done"
     return Action(
         says=f"wait until {name} answers and has {link}",
-        today=(f"timeout {BOOT_TIMEOUT_S:g} sh -c '{asked}'",),
+        today=(in_guest(name, there, timeout_s=BOOT_TIMEOUT_S),),
+        explain=lambda ended: TimedOut(
+            f"{link} of guest {name}", BOOT_TIMEOUT_S, "Look at its console, and at what the bench has to do."
+        ),
         awaits=f"{link} of guest {name}",
         timeout_s=BOOT_TIMEOUT_S + 5,
         looks=True,
     )
 
 
-def in_guest(name: str, command: str) -> str:
+def in_guest(name: str, command: str, *, timeout_s: float | None = None) -> str:
     """The line that runs a command in a guest, as root.
 
     >>> in_guest("c1", "uname -r"), in_guest("c1", "ls | wc -l")
     ('kvmbench exec --guest c1 -- uname -r', "kvmbench exec --guest c1 -- 'ls | wc -l'")
     """
     for_its_shell = any(sign in command for sign in ";&|<>$`*()")
-    return f"kvmbench exec --guest {name} -- {shlex.quote(command) if for_its_shell else command}"
+    patience = f" --timeout {timeout_s:g}" if timeout_s else ""
+    return f"kvmbench exec --guest {name}{patience} -- {shlex.quote(command) if for_its_shell else command}"
 
 
 def run(name: str, says: str, today: str, old: str = "", *, looks: bool = False) -> Action:

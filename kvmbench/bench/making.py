@@ -63,8 +63,13 @@ def plan(
                 for name in ("tcpdump", "dnsmasq")
             ),
             *([[str(stock.launcher), "/usr/libexec/qemu-kvm"]] if stock.launcher else []),
+            *([[str(stock.instant), "/usr/local/bin/instant"]] if stock.instant else []),
         ],
         "shown": [[str(image), "/vms/base/guest.qcow2"]] if (image := _image_of(home, stock)) else [],
+        # Templates were made from the newest image; the disks of an older bench lean on another one.
+        "templates": str(stock.templates)
+        if stock.templates and stock.image and stock.image.resolve() == image
+        else None,
         "engine": stock.engine,
     }
 

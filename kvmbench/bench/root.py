@@ -67,6 +67,8 @@ class Layout:
     """JSON for /run/kvmbench/engine.json"""
     disk_mib: int | None = None
     """all that the bench can write, in memory and no more than this; None: on the disk"""
+    templates: Path | None = None
+    """directory on the machine: seen read-only as /run/kvmbench/templates"""
 
 
 def build(layout: Layout, owner: Owner) -> Path:
@@ -285,5 +287,7 @@ def _bench_files(make: _Maker, layout: Layout) -> None:
     make.file("run/kvmbench/bench.json", f'{{"name": "{layout.name}"}}\n')
     make.directory("run/kvmbench/guests")
     linux.bind(layout.home / "service", make.directory("run/kvmbench/service"), read_only=True)
+    if layout.templates is not None:
+        linux.bind(layout.templates, make.directory("run/kvmbench/templates"), read_only=True)
     for source, target in layout.shown:
         linux.bind(source, make.file(target), read_only=True)

@@ -27,6 +27,10 @@ class Stock:
     """becomes /usr/libexec/qemu-kvm"""
     key: Path | None = None
     """ssh private key that the guests accept; its public half lies beside it"""
+    instant: Path | None = None
+    """becomes /usr/local/bin/instant"""
+    templates: Path | None = None
+    """what that program starts guests from; None where none could be made"""
     engine: str = "{}"
     """JSON: kvm or tcg, and why"""
 
@@ -37,10 +41,10 @@ def save(stock: Stock, directory: Path | None = None) -> None:
     Raises:
         BenchCreationFailed: the directory cannot be written to.
     """
-    paths = {"image": stock.image, "launcher": stock.launcher, "key": stock.key}
+    paths = {name: getattr(stock, name) for name in ("image", "launcher", "key", "instant", "templates")}
     text = json.dumps(
         {name: str(path) for name, path in paths.items() if path}
-        | {"image_size_bytes": stock.image_size_bytes, "engine": stock.engine}
+        | {"image_size_bytes": stock.image_size_bytes, "engine": stock.engine, "qemu": _qemu()}
     )
     target = (directory or places.data_directory()) / _FILE
     fresh = target.with_suffix(".new")
@@ -57,7 +61,7 @@ def save(stock: Stock, directory: Path | None = None) -> None:
 
 def load() -> Stock | None:
     """This user's own, or else what root shares with everybody; None when there is neither."""
-    return _read(places.data_directory()) or shared()
+    return _read(places.data_directory(), _qemu()) or shared()
 
 
 def shared() -> Stock | None:
@@ -83,8 +87,8 @@ def make_shared_directory() -> Path:
     return directory
 
 
-def _read(directory: Path) -> Stock | None:
-    """What one directory remembers; None when a file of it is gone."""
+def _read(directory: Path, qemu: list[int] | None = None) -> Stock | None:
+    """What one directory remembers; None when a file of it is gone, or when it was kept for another QEMU."""
     try:
         known = json.loads((directory / _FILE).read_text())
         stock = Stock(
@@ -92,11 +96,25 @@ def _read(directory: Path) -> Stock | None:
             image_size_bytes=int(known["image_size_bytes"]),
             launcher=Path(known["launcher"]),
             key=Path(known["key"]),
+            instant=Path(known["instant"]) if "instant" in known else None,
+            templates=Path(known["templates"]) if "templates" in known else None,
             engine=str(known["engine"]),
         )
+        kept_for = known.get("qemu")
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return stock if all(path and path.exists() for path in (stock.image, stock.launcher, stock.key)) else None
+    needed = (stock.image, stock.launcher, stock.key, stock.templates or stock.image)
+    current = qemu is None or qemu == kept_for
+    return stock if current and all(path and path.exists() for path in needed) else None
+
+
+def _qemu() -> list[int]:
+    """What tells one version of QEMU from another: templates are of use to the one that made them only."""
+    try:
+        seen = Path("/usr/bin/qemu-system-x86_64").stat()
+    except OSError:
+        return []
+    return [seen.st_size, seen.st_mtime_ns]
 
 
 def load_or_make() -> Stock:

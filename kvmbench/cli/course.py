@@ -23,13 +23,17 @@ def steps(as_json: JsonOption = False) -> None:
 
 @app.command()
 def solve(
-    step: Annotated[list[str], typer.Argument(help="Steps, or `all`.")], name: BenchOption = None
+    step: Annotated[list[str], typer.Argument(help="Steps, or `all`.")],
+    name: BenchOption = None,
+    boot: Annotated[
+        bool, typer.Option("--boot", help="Boot the guests, instead of waking them from a template.")
+    ] = False,
 ) -> None:
     """Carry out the reference solution of steps, and of the steps that they build on."""
-    onto_bench(name, "solve", *step)
+    onto_bench(name, "solve", *step, *flags_of(boot=boot))
     from kvmbench import course
 
-    course.solve(step, report=lambda line: print(line, flush=True))
+    course.solve(step, report=lambda line: print(line, flush=True), instant=not boot)
 
 
 @app.command()

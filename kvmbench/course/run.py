@@ -10,7 +10,7 @@ from kvmbench.act.action import Done, apply
 from kvmbench.course.catalogue import chosen, files, images, step, with_needs
 from kvmbench.course.step import Step
 from kvmbench.model import Snapshot, Verdict
-from kvmbench.system import Machine
+from kvmbench.system import Machine, RealMachine
 
 Report = Callable[[str], None]
 
@@ -36,18 +36,27 @@ class Result:
 
 
 def solve(
-    slugs: Sequence[str] | str, machine: Machine | None = None, *, report: Report = _silent, old: bool = False
+    slugs: Sequence[str] | str,
+    machine: Machine | None = None,
+    *,
+    report: Report = _silent,
+    old: bool = False,
+    instant: bool = True,
 ) -> tuple[Done, ...]:
     """Carry out the reference solutions of steps and of all that they build upon; what is so already stays.
+
+    Guests wake up from templates, which is a matter of tenths of a second; without `instant` they boot.
 
     Raises:
         NoSuchStep: the course has none of that name.
         KvmbenchError: an action failed; those before it have been made.
     """
-    return _carry_out(with_needs(chosen(slugs)), machine, report, old)
+    return _carry_out(with_needs(chosen(slugs)), machine, report, old=old, instant=instant)
 
 
-def catch_up(slug: str, machine: Machine | None = None, *, report: Report = _silent) -> tuple[Done, ...]:
+def catch_up(
+    slug: str, machine: Machine | None = None, *, report: Report = _silent, instant: bool = True
+) -> tuple[Done, ...]:
     """Bring the bench to where a step begins: all that it builds upon is solved, itself not.
 
     Raises:
@@ -55,17 +64,20 @@ def catch_up(slug: str, machine: Machine | None = None, *, report: Report = _sil
         KvmbenchError: an action failed; those before it have been made.
     """
     before = with_needs(step(need) for need in step(slug).needs)
-    return _carry_out(before, machine, report, old=False)
+    return _carry_out(before, machine, report, old=False, instant=instant)
 
 
 def _carry_out(
-    wanted: Iterable[Step], machine: Machine | None, report: Report, old: bool
+    wanted: Iterable[Step], machine: Machine | None, report: Report, *, old: bool, instant: bool
 ) -> tuple[Done, ...]:
+    machine = machine or RealMachine()
+    # A bench that an older kvmbench made does not have the program.
+    instant = instant and not old and machine.run("command -v instant").ok
     finished: list[Done] = []
     for each in wanted:
         report(f"{each.slug}: {each.title}")
         for action in each.solution:
-            done = apply(action, machine, old=old)
+            done = apply(action, machine, old=old, instant=instant)
             report(f"  {action.says}" + ("" if done.ran else " (it is so already)"))
             for line in done.ran:
                 report("    $ " + line.replace("\n", "\n      "))

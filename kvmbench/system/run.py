@@ -7,7 +7,8 @@ import shlex
 import signal
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Protocol
@@ -87,6 +88,48 @@ def run(
 def _text(stream: IO[bytes]) -> str:
     stream.seek(0)
     return stream.read().decode(errors="replace")
+
+
+class Child:
+    """A program that runs beside this one."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def wait(self, timeout_s: float) -> bool:
+        """Whether it ended in that time."""
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout_s)
+        return not self.alive()
+
+
+@contextmanager
+def beside(argv: Sequence[str], *, cwd: Path | None = None) -> Iterator[Child]:
+    """Run a program, without input and unheard, until the block ends; it is killed too when this process is.
+
+    Raises:
+        OSError: it cannot be started.
+    """
+    tied = ["setpriv", "--pdeathsig", "KILL", "--", *argv]
+    with subprocess.Popen(
+        tied,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=cwd,
+        start_new_session=True,
+    ) as process:
+        try:
+            yield Child(process)
+        finally:
+            process.kill()
 
 
 def run_attached(argv: Sequence[str]) -> int:

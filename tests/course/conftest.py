@@ -27,14 +27,14 @@ def mistake(slug, name):
 
 def mend(slug, name):
     # Guests are started again and not waited for: the next mistake may not need them.
-    apply_all(mistake(slug, name).mend)
-    apply_all(takewhile(lambda action: not action.awaits, course.step(slug).solution))
+    apply_all(mistake(slug, name).mend, instant=True)
+    apply_all(takewhile(lambda action: not action.awaits, course.step(slug).solution), instant=True)
 
 DO = {
     "check": lambda *slugs: [result.to_json() for result in course.check(list(slugs))],
     "solve": lambda *slugs: [list(done.ran) for done in course.solve(list(slugs))],
     "catch_up": lambda slug: [list(done.ran) for done in course.catch_up(slug)],
-    "mistake": lambda slug, name: len(apply_all(mistake(slug, name).do)),
+    "mistake": lambda slug, name: len(apply_all(mistake(slug, name).do, instant=True)),
     "mend": mend,
 }
 for line in sys.stdin:
