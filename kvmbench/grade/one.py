@@ -16,6 +16,7 @@ import signal
 import sys
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,16 +26,20 @@ from kvmbench import __version__
 from kvmbench.bench import lifecycle, linux, places, stock
 from kvmbench.bench.lifecycle import Bench
 from kvmbench.bench.stock import Stock
-from kvmbench.errors import KvmbenchError
+from kvmbench.bench.strict import Strict
+from kvmbench.errors import BenchError, KvmbenchError
 from kvmbench.grade import run
 from kvmbench.grade.look import Wanted, look
 from kvmbench.grade.run import Stopped
 from kvmbench.grade.steps import steps_of
 from kvmbench.grade.task import Notebook, Task
 from kvmbench.system import run as run_program
+from kvmbench.system.limits import Group, Limits, group
 
 WORK = "work"
 """the submission's directory below the home of the bench's root"""
+_KEEPER_MIB = 256
+"""what a bench itself takes, and the grader's watch should find out first"""
 
 
 def main() -> int:
@@ -66,12 +71,15 @@ class _directory:  # noqa: N801 (it is used as a function)
     def __enter__(self) -> Path:
         base = places.data_directory() / "grading"
         base.mkdir(parents=True, exist_ok=True)
-        for left in base.iterdir():
-            self._remove(left)
-        self.path = base / f"{os.getpid()}"
-        self.path.mkdir()
-        self.lock = os.open(self.path / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self.lock, fcntl.LOCK_EX)
+        with open(base / ".lock", "w") as one_at_a_time:
+            fcntl.flock(one_at_a_time, fcntl.LOCK_EX)
+            for left in base.iterdir():
+                if left.is_dir():
+                    self._remove(left)
+            self.path = base / f"{os.getpid()}"
+            self.path.mkdir()
+            self.lock = os.open(self.path / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+            fcntl.flock(self.lock, fcntl.LOCK_EX)
         return self.path
 
     def __exit__(self, *_: object) -> None:
@@ -117,9 +125,11 @@ def _notebook(task: Task, notebook: Notebook, goods: Stock, name: str) -> list[d
     log: list[dict[str, Any]] = []
     began = time.monotonic()
     looks_s, ended = 0.0, ""
-    bench = _furnished(task, goods, name)
+    group = _group(task)
+    strict = replace(task.limits.strict, groups=tuple(map(str, group.directories)) if group else ())
+    bench = _furnished(task, goods, name, strict)
     try:
-        player = run.Player(bench, f"/root/{WORK}/{notebook.file}", task.limits, list(notebook.marks))
+        player = run.Player(bench, f"/root/{WORK}/{notebook.file}", task.limits, strict, list(notebook.marks))
         try:
             for said in player.lines():
                 log.append(said)
@@ -141,6 +151,8 @@ def _notebook(task: Task, notebook: Notebook, goods: Stock, name: str) -> list[d
             lifecycle.destroy(name)
         if bench.lifeline is not None:
             os.close(bench.lifeline)
+        if group is not None:
+            group.remove()
     seconds = {"all": round(time.monotonic() - began, 2), "looks": round(looks_s, 2)}
     return [
         {"kind": "run", "notebook": notebook.name, "ended": ended, "seconds": seconds, "said": log[:500]},
@@ -148,14 +160,23 @@ def _notebook(task: Task, notebook: Notebook, goods: Stock, name: str) -> list[d
     ]
 
 
-def _furnished(task: Task, goods: Stock, name: str) -> Bench:
+def _group(task: Task) -> Group | None:
+    """A control group for a bench, where this user may make one; elsewhere the grader watches alone."""
+    most = Limits(memory_mib=task.limits.memory_mib + _KEEPER_MIB, processes=task.limits.processes)
+    try:
+        return group(f"grading-{os.getpid()}", most)
+    except BenchError:
+        return None
+
+
+def _furnished(task: Task, goods: Stock, name: str, strict: Strict) -> Bench:
     """A fresh strict bench with the files that were handed in."""
     home = places.benches_directory() / name
     for path, text in task.files.items():
         file = home / "home" / WORK / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(base64.b64decode(text))
-    return lifecycle.ensure(name, goods, workdir=Path("/root") / WORK, strict=task.limits.strict)
+    return lifecycle.ensure(name, goods, workdir=Path("/root") / WORK, strict=strict)
 
 
 def _looked(bench: Bench, goods: Stock, notebook: Notebook, mark: str) -> dict[str, Any]:
@@ -171,7 +192,8 @@ def _looked(bench: Bench, goods: Stock, notebook: Notebook, mark: str) -> dict[s
     try:
         seen = look(bench, goods, wanted)
     except (KvmbenchError, OSError) as error:
-        what = error.what if isinstance(error, KvmbenchError) else str(error)
+        ended = f"the bench ended, perhaps for want of memory, while it was looked at ({error})"
+        what = error.what if isinstance(error, KvmbenchError) else ended
         return record | {"at": time.time(), "trouble": what}
     snapshot = msgspec.json.decode(seen.snapshot.to_json())
     return record | {"at": seen.snapshot.taken_at, "snapshot": snapshot, "remarks": seen.remarks}

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import secrets
 import shlex
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from kvmbench.errors import KvmbenchError
 from kvmbench.grade.wiretap import Frame
@@ -154,10 +156,14 @@ def from_outside(
 
 def _shell(probe: Probe, target: str, key: str, token: str, secrets_of: Mapping[str, str]) -> Answer:
     line = asking.ssh(target, probe.port)
-    line[line.index(asking.KEY)] = key
     line[1:1] = ["-F", "none"]
     line[-1] = f"cat /tmp/{token} 2>/dev/null || hostname"
-    done = run(line, timeout_s=_DEADLINE_S, env={"PATH": PATH, "LC_ALL": "C.UTF-8"})
+    # ssh takes no key that others can read, and one that all users of a machine share is such a one.
+    with tempfile.NamedTemporaryFile() as own:
+        own.write(Path(key).read_bytes())
+        own.flush()
+        line[line.index(asking.KEY)] = own.name
+        done = run(line, timeout_s=_DEADLINE_S, env={"PATH": PATH, "LC_ALL": "C.UTF-8"})
     answer = asking.answer(probe, done)
     if not answer.ok:
         return answer

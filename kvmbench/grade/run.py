@@ -12,6 +12,7 @@ from typing import Any
 from kvmbench.bench import enter, usage
 from kvmbench.bench.lifecycle import Bench
 from kvmbench.bench.started import Started
+from kvmbench.bench.strict import Strict
 from kvmbench.grade import player
 from kvmbench.grade.task import Limits
 
@@ -32,13 +33,13 @@ class Stopped(Exception):
 class Player:
     """A notebook that is being run. What it says is the submission's word."""
 
-    def __init__(self, bench: Bench, path: str, limits: Limits, marks: list[str]) -> None:
+    def __init__(self, bench: Bench, path: str, limits: Limits, strict: Strict, marks: list[str]) -> None:
         self.bench, self.limits = bench, limits
         self.until = time.monotonic() + limits.notebook_s
         program = str(Path(player.__file__).resolve())
         argv = [sys.executable, "-I", program, path, str(limits.cell_s), *marks]
         _, environment = enter.own_command(bench)
-        self.started = Started(bench, argv, limits.strict, environment)
+        self.started = Started(bench, argv, strict, environment)
 
     def lines(self) -> Iterator[dict[str, Any]]:
         """What the player says, until its notebook has ended.
@@ -52,6 +53,8 @@ class Player:
             part = self.started.hear(_TICK_S)
             self._watch()
             if part == b"":
+                time.sleep(_TICK_S)  # what ended it may have ended all of the bench
+                self._watch()
                 raise Stopped("the notebook's process ended before its last cell", bench_gone=False)
             text += part or b""
             *whole, text = text.split(b"\n")
