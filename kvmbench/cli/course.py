@@ -122,10 +122,21 @@ def explain(line: Command) -> None:
 
 @app.command()
 def measure(
+    file: Annotated[
+        list[Path] | None, typer.Argument(help="Put the medians of runs together that printed JSON here.")
+    ] = None,
     as_json: JsonOption = False,
+    peers: Annotated[
+        bool, typer.Option("--peers", help="Also what people use instead, if installed.")
+    ] = False,
+    as_rows: Annotated[bool, typer.Option("--rows", help="Print the rows of the README's table.")] = False,
     rounds: Annotated[int, typer.Option(help="How often each is measured; the median counts.")] = 3,
 ) -> None:
     """Measure benches, kernels, guests, looks, pictures and checks on this machine."""
     from kvmbench import measure as measuring
 
-    measuring.run(rounds=rounds, as_json=as_json)
+    shape: measuring.Shape = "json" if as_json else "rows" if as_rows else "table"
+    if file:
+        measuring.together(file, shape=shape)
+    else:
+        measuring.run(rounds=rounds, shape=shape, peers=peers)
