@@ -20,5 +20,5 @@ def text() -> str:
 
 
 def place(guest: str) -> PurePosixPath:
-    """The directory of a guest's sockets: qmp.sock, console.sock, agent.sock; and of its file `pid`."""
+    """The directory of a guest's sockets (qmp.sock, events.sock, console.sock, agent.sock) and its `pid`."""
     return GUESTS / guest

@@ -32,7 +32,7 @@ MAIN_TABLE = 254
 NO_ID = -1
 ALL_LINKS = -1
 """NETCONFA_IFINDEX_ALL: in `switches`, what the sysctls call conf.all"""
-_GETLINK, _GETADDR, _GETROUTE, _GETNEIGH, _GETNETCONF, _GETNSID = 18, 22, 26, 30, 82, 90
+_GETLINK, _GETADDR, _GETROUTE, _GETNEIGH, _GETNETCONF, _NEWNSID, _GETNSID = 18, 22, 26, 30, 82, 88, 90
 _AF_INET, _AF_BRIDGE = 2, 7
 _LINK_HEAD = struct.Struct("=BxHiII")
 _ADDRESS_HEAD = struct.Struct("=BBBBI")
@@ -218,3 +218,13 @@ def namespace_id(kernel: NetlinkSocket, descriptor: int) -> int:
         return found.get("id", NO_ID)
 
     return kernel.ask(_GETNSID, bytes(4) + attribute(3, struct.pack("=I", descriptor)), read)
+
+
+def give_id(kernel: NetlinkSocket, descriptor: int) -> None:
+    """Have this namespace know the one behind a descriptor by the next free id (RTM_NEWNSID).
+
+    Raises:
+        OSError: it has one already (EEXIST), or the kernel refused.
+    """
+    wanted = attribute(1, struct.pack("=i", NO_ID)) + attribute(3, struct.pack("=I", descriptor))
+    kernel.change((_NEWNSID, 0, bytes(4) + wanted))

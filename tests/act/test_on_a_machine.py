@@ -140,7 +140,13 @@ def test_a_guest_is_started_plugged_in_paused_and_ended(host: Machine, old: bool
     assert len(apply(start, host, old=old).ran) == 1
     assert apply(start, host).ran == ()
     assert host.run("ip link show master br-int up | grep -q tap01").ok
-    assert host.listdir("/run/kvmbench/guests/c1") == ("agent.sock", "console.sock", "pid", "qmp.sock")
+    assert host.listdir("/run/kvmbench/guests/c1") == (
+        "agent.sock",
+        "console.sock",
+        "events.sock",
+        "pid",
+        "qmp.sock",
+    )
     apply(guest.pause("c1"), host)
     apply(guest.resume("c1"), host)
     assert len(apply(guest.end("c1"), host).ran) == 1

@@ -92,6 +92,7 @@ def test_the_tutorials_line_keeps_its_words_and_gets_its_sockets(
     assert argv[len(given) :] == [
         *("-accel", "tcg"),
         *("-qmp", f"unix:{place}/qmp.sock,server=on,wait=off"),
+        *("-qmp", f"unix:{place}/events.sock,server=on,wait=off"),
         *("-serial", f"unix:{place}/console.sock,server=on,wait=off"),
         *("-chardev", f"socket,id=kvmbench-agent,path={place}/agent.sock,server=on,wait=off"),
         *("-device", "isa-serial,chardev=kvmbench-agent,index=1"),
@@ -322,7 +323,7 @@ def test_real_qemu_starts_and_starts_again_after_it_was_killed() -> None:
     )
     said = ended.stderr.splitlines()
     assert ended.returncode == 0, ended.stderr
-    assert ended.stdout.split("\n")[:2] == ["agent.sock console.sock pid qmp.sock ", "0"]
+    assert ended.stdout.split("\n")[:2] == ["agent.sock console.sock events.sock pid qmp.sock ", "0"]
     assert "qemu-kvm: a.img is locked: guest c1 writes to it" in said
     assert "qemu-kvm: a guest named c1 is running already" in said
     assert "qemu-kvm: VNC display :0 (TCP port 5900) is taken" in said
