@@ -66,6 +66,8 @@ def _round(samples: Samples, engine: str, *, peers: bool, first: bool) -> None:
                 machine.on_bench(bench, samples, "hosts-peers", str(count))
     with machine.fresh_bench("guests") as bench:
         machine.on_bench(bench, samples, "guests")
+        for at_once in ("1", "8"):
+            machine.on_bench(bench, samples, "instant", at_once)
         if peers:
             machine.on_bench(bench, samples, "guests-peers", engine)
     with machine.fresh_bench("tutorial") as bench:

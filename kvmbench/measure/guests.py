@@ -6,11 +6,16 @@ import os
 import shutil
 import signal
 import socket
+import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
+from kvmbench.errors import GuestError
 from kvmbench.measure.clock import seconds, until
-from kvmbench.qemu import launcher
+from kvmbench.observe import wire
+from kvmbench.qemu import agent, launcher
 from kvmbench.system import run
 
 BASE = "/vms/base/guest.qcow2"
@@ -46,6 +51,50 @@ def ours() -> dict[str, float]:
     pid = int(Path(launcher.place("m3"), "pid").read_text())
     found["kill"] = _killed(pid)
     return found
+
+
+def instant(count: int) -> dict[str, float]:
+    """Several guests woken at once, from the typed line to a command answered, and to a ping.
+
+    Raises:
+        GuestError: they booted instead, as no template fits.
+    """
+    for line in (
+        "ip link add br-m up type bridge; ip address add 10.88.0.254/24 dev br-m",
+        "printf '#!/bin/sh\\nip link set $1 master br-m up\\n' >/tmp/up; chmod +x /tmp/up",
+    ):
+        run(line).checked()
+    disks = [_disk(f"i{number}") for number in range(1, count + 1)]
+    started = time.perf_counter()
+    with ThreadPoolExecutor(count) as pool:
+        both = list(pool.map(partial(_woken, started), range(1, count + 1), disks))
+    for number in range(1, count + 1):
+        os.kill(int(Path(launcher.place(f"i{number}"), "pid").read_text()), signal.SIGKILL)
+    until(lambda: not [name for name in os.listdir("/sys/class/net") if name.startswith("itap")])
+    run("ip link delete br-m").checked()
+    return {
+        f"instant {count}": max(answered for answered, _ in both),
+        f"instant ping {count}": max(pinged for _, pinged in both),
+    }
+
+
+def _woken(started: float, number: int, disk: str) -> tuple[float, float]:
+    """When it answered, and when its own MAC did, in seconds since they were started."""
+    name, address = f"i{number}", f"10.88.0.{number}"
+    mac = f"mac=52:54:00:88:00:{number:02x}"
+    nic = f"tap,model=virtio,{mac},ifname=itap{number},script=/tmp/up,downscript=no"
+    line = ["-name", name, *_HARDWARE[:4], *_drive(disk), "-nic", nic, "-daemonize"]
+    said = run(["instant", "/usr/libexec/qemu-kvm", *line]).checked().err.splitlines()
+    why = next((each for each in said if each.startswith("instant: ")), None)
+    if why:
+        raise GuestError(f"a guest booted: {why}", "Make the templates: kvmbench image build")
+    socket_path = Path(launcher.place(name), "agent.sock")
+    agent.ask(socket_path, "hostname")
+    answered = time.perf_counter() - started
+    up = f"until ip link set eth0 up; do usleep 10000; done; ip address add {address}/24 dev eth0"
+    agent.ask(socket_path, up).checked()
+    until(lambda: bool(wire.ping(address, tries=1, wait_s=0.2).ok), timeout_s=20)
+    return answered, time.perf_counter() - started
 
 
 def _killed(pid: int) -> float:

@@ -17,6 +17,7 @@ WHAT: dict[str, Callable[..., Found]] = {
     "tutorial": lambda: (tutorial.ours(), {}),
     "tutorial-peers": lambda: (tutorial.by_hand(), {}),
     "guests": lambda: (guests.ours(), {}),
+    "instant": lambda count: (guests.instant(int(count)), {}),
     "guests-peers": lambda engine: guests.peers(engine),
 }
 
