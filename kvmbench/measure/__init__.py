@@ -13,7 +13,7 @@ from rich.table import Table
 
 from kvmbench.bench import stock
 from kvmbench.errors import BadInput
-from kvmbench.measure import machine
+from kvmbench.measure import crowd, machine
 from kvmbench.measure.figures import MARKS, Figure, Samples, as_json, from_json, judged, markdown
 from kvmbench.measure.rows import SIZES, rows
 
@@ -70,6 +70,9 @@ def _round(samples: Samples, engine: str, *, peers: bool, first: bool) -> None:
             machine.on_bench(bench, samples, "instant", at_once)
         if peers:
             machine.on_bench(bench, samples, "guests-peers", engine)
+    crowd.four(samples)
+    if first:
+        crowd.grow(samples)
     with machine.fresh_bench("tutorial") as bench:
         machine.kvmbench(bench, "solve", "all")
         machine.on_bench(bench, samples, "tutorial")

@@ -7,8 +7,9 @@ import shutil
 import signal
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -57,25 +58,45 @@ def instant(count: int) -> dict[str, float]:
     """Several guests woken at once, from the typed line to a command answered, and to a ping.
 
     Raises:
-        GuestError: they booted instead, as no template fits.
+        GuestError: one booted instead, as no template fits.
     """
-    for line in (
-        "ip link add br-m up type bridge; ip address add 10.88.0.254/24 dev br-m",
-        "printf '#!/bin/sh\\nip link set $1 master br-m up\\n' >/tmp/up; chmod +x /tmp/up",
-    ):
-        run(line).checked()
-    disks = [_disk(f"i{number}") for number in range(1, count + 1)]
-    started = time.perf_counter()
-    with ThreadPoolExecutor(count) as pool:
-        both = list(pool.map(partial(_woken, started), range(1, count + 1), disks))
-    for number in range(1, count + 1):
-        os.kill(int(Path(launcher.place(f"i{number}"), "pid").read_text()), signal.SIGKILL)
-    until(lambda: not [name for name in os.listdir("/sys/class/net") if name.startswith("itap")])
-    run("ip link delete br-m").checked()
+    with _bridge():
+        disks = [_disk(f"i{number}") for number in range(1, count + 1)]
+        started = time.perf_counter()
+        with ThreadPoolExecutor(count) as pool:
+            both = list(pool.map(partial(_woken, started), range(1, count + 1), disks))
+        for number in range(1, count + 1):
+            os.kill(int(Path(launcher.place(f"i{number}"), "pid").read_text()), signal.SIGKILL)
+        until(lambda: not [name for name in os.listdir("/sys/class/net") if name.startswith("itap")])
     return {
         f"instant {count}": max(answered for answered, _ in both),
         f"instant ping {count}": max(pinged for _, pinged in both),
     }
+
+
+@contextmanager
+def _bridge() -> Iterator[None]:
+    run("ip link add br-m up type bridge && ip address add 10.88.0.254/24 dev br-m").checked()
+    run("printf '#!/bin/sh\\nip link set $1 master br-m up\\n' >/tmp/up; chmod +x /tmp/up").checked()
+    try:
+        yield
+    finally:
+        run("ip link delete br-m")
+
+
+def hold(count: int, how: str) -> None:
+    """Start guests, `instant` or `boot`, and leave them running once all answer."""
+    with ThreadPoolExecutor(count) as pool:
+        list(pool.map(partial(_held, how), range(1, count + 1)))
+
+
+def _held(how: str, number: int) -> None:
+    line, _ = _kvmbench(f"g{number}")
+    # A template has a card; the launcher's own line has none.
+    words = [*line[: line.index("-nic")], "-nic", "user,model=virtio", "-daemonize"]
+    words = [word for word in words if word not in ("-display", "none")]
+    run((["instant"] if how == "instant" else []) + words).checked()
+    agent.wait_ready(Path(launcher.place(f"g{number}"), "agent.sock"), timeout_s=_DEADLINE_S)
 
 
 def _woken(started: float, number: int, disk: str) -> tuple[float, float]:

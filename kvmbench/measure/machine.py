@@ -15,6 +15,7 @@ from kvmbench.measure.figures import Samples
 from kvmbench.start import passing_bench
 from kvmbench.system import run
 
+PACKAGE = str(Path(__file__).resolve().parents[2])
 _COMMANDS = {
     "python": ["-c", "pass"],
     "import": ["-c", "import kvmbench"],
@@ -36,7 +37,7 @@ def fresh_bench(part: str) -> Iterator[lifecycle.Bench]:
         yield bench
 
 
-def on_bench(bench: lifecycle.Bench, samples: Samples, *what: str) -> None:
+def on_bench(bench: lifecycle.Bench, samples: Samples, *what: str) -> bool:
     """Measure something there. What fails as a whole is told, and the others go on."""
     asked, environment = enter.own_command(bench)
     line = [asked[0], "-m", "kvmbench.measure.on_bench", *what]
@@ -45,9 +46,10 @@ def on_bench(bench: lifecycle.Bench, samples: Samples, *what: str) -> None:
         said = (ended.err.strip().splitlines() or ["it said nothing"])[-1]
         samples.missing[" ".join(what)] = said
         print(f"{' '.join(what)}: {said}", file=sys.stderr)
-        return
+        return False
     found = json.loads(ended.out.splitlines()[-1])
     samples.add(found["taken"], found["missing"])
+    return True
 
 
 def kvmbench(bench: lifecycle.Bench, *arguments: str) -> None:

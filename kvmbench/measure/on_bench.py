@@ -11,6 +11,12 @@ from kvmbench.measure import guests, network, tutorial
 
 Found = tuple[dict[str, float], dict[str, str]]
 
+
+def _held(count: int, how: str) -> Found:
+    guests.hold(count, how)
+    return {}, {}
+
+
 WHAT: dict[str, Callable[..., Found]] = {
     "hosts": lambda count: (network.ours(int(count)), {}),
     "hosts-peers": lambda count: network.peers(int(count)),
@@ -18,6 +24,7 @@ WHAT: dict[str, Callable[..., Found]] = {
     "tutorial-peers": lambda: (tutorial.by_hand(), {}),
     "guests": lambda: (guests.ours(), {}),
     "instant": lambda count: (guests.instant(int(count)), {}),
+    "hold": lambda count, how: _held(int(count), how),
     "guests-peers": lambda engine: guests.peers(engine),
 }
 
