@@ -1,17 +1,77 @@
-"""One page of feedback a student, and one for the class."""
+"""One page of feedback a student: what was seen, a hint for each mistake, a picture of what was missing."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
+from kvmbench import course
+from kvmbench.grade.html import counted, page, table, text
 from kvmbench.grade.rubric import Rubric
-from kvmbench.grade.scoring import Score
+from kvmbench.grade.scoring import Mark, Score, last_snapshot
+from kvmbench.grade.task import Notebook
+from kvmbench.model import Wanted
+
+_SIGNS = {"passed": "✓ passed", "failed": "✗ failed", "blocked": "? for a person"}
 
 
 def student_page(score: Score, records: Sequence[dict[str, Any]], rubric: Rubric) -> str:
-    return score.student
+    """The page that a student gets."""
+    head = f"<p><b>{score.earned} of {score.points} points.</b>"
+    if score.blocked:
+        head += (
+            f" {counted(len(score.blocked), 'check')} could not be decided by the program: "
+            "a person looks there, and the points may become more."
+        )
+    parts = [head + "</p>"]
+    for notebook in rubric.notebooks:
+        marks = [mark for mark in score.marks if mark.notebook == notebook.name]
+        parts.append(_notebook(notebook, marks, records))
+    if score.notes:
+        noted = "".join(f"<li>{text(note)}</li>" for note in score.notes)
+        parts.append(f"<h2>What the grader noted</h2><ul class=small>{noted}</ul>")
+    return page(f"{rubric.course.title}: {score.student}", "\n".join(parts))
 
 
-def class_page(scores: Sequence[Score], rubric: Rubric) -> str:
-    return str(len(scores))
+def _notebook(notebook: Notebook, marks: Sequence[Mark], records: Sequence[dict[str, Any]]) -> str:
+    earned, points = sum(mark.earned for mark in marks), sum(mark.points for mark in marks)
+    rows = [
+        [
+            f'<span class="{mark.outcome.verdict}">{_SIGNS[mark.outcome.verdict]}</span>',
+            f"{text(mark.says)}<br><span class=small>{text(mark.step)} · {text(mark.check)}</span>",
+            _seen(mark),
+            f"{mark.earned} of {mark.points}",
+        ]
+        for mark in marks
+    ]
+    return (
+        f"<h2>{text(notebook.name)}: {earned} of {points}</h2>"
+        + table(["", "what is asked", "what was seen", "points"], rows, {3})
+        + _picture(notebook, marks, records)
+    )
+
+
+def _seen(mark: Mark) -> str:
+    said = text(mark.outcome.saw)
+    if mark.outcome.hint and not mark.outcome.ok:
+        said += f"<br><span class=hint>→ {text(mark.outcome.hint)}</span>"
+    return said
+
+
+def _picture(notebook: Notebook, marks: Sequence[Mark], records: Sequence[dict[str, Any]]) -> str:
+    """The network as it was at the end; what is asked for and was not there is dashed."""
+    from kvmbench.topology import picture
+
+    seen = last_snapshot(records, notebook.name)
+    if seen is None:
+        return ""
+    words = "What was there at the end" + (
+        "; what is dashed was asked for, and missing." if any(not mark.outcome.ok for mark in marks) else "."
+    )
+    drawn = picture(seen, _wanted(notebook)).svg
+    return f"<p class=small>{words}</p><figure>{drawn[drawn.index('<svg') :]}</figure>"
+
+
+def _wanted(notebook: Notebook) -> tuple[Wanted, ...]:
+    parts = (part for slug in notebook.steps for part in course.wanted(slug))
+    return tuple({(part.kind, part.name): part for part in parts}.values())

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from kvmbench.errors import BadInput, EvidenceBroken
-from kvmbench.grade import evidence, pages, tables
+from kvmbench.grade import classpage, evidence, pages, tables
 from kvmbench.grade.evidence import Key
 from kvmbench.grade.rubric import Rubric
 from kvmbench.grade.scoring import Score, score
@@ -70,7 +70,7 @@ class Results:
         for one in scores:
             page = pages.student_page(one, every[one.student], rubric)
             _write(self.directory / "feedback" / f"{one.student}.html", page.encode())
-        _write(self.directory / "class.html", pages.class_page(scores, rubric).encode())
+        _write(self.directory / "class.html", classpage.class_page(scores, rubric).encode())
         self._seal()
         return scores
 

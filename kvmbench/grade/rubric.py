@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,14 +53,16 @@ class Rubric:
     """SHA-256 over the instructor's copies: what evidence was taken for"""
 
 
-def load(file: Path | None = None) -> Rubric:
+def load(file: Path | None = None, given: Path | None = None) -> Rubric:
     """Read a course file and the notebooks that it names; without one, the course as it comes.
+
+    `given` is where the instructor's copies lie, when the course file is not asked.
 
     Raises:
         BadInput: it is no course file, or names what is not there.
     """
     set_by = Course() if file is None else _decoded(file)
-    directory = _directory(set_by, file)
+    directory = _directory(set_by, file) if given is None else given
     paths = [
         path for path in sorted(directory.glob("*.ipynb")) if not set_by.only or path.stem in set_by.only
     ]
@@ -71,7 +74,8 @@ def load(file: Path | None = None) -> Rubric:
         )
     _check_points(set_by)
     whole = hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
-    found = tuple(notebook for path in paths if (notebook := read_notebook(path)).steps)
+    tagged = [path for path in paths if any(map(_chosen, _code(path)))]
+    found = tuple(notebook for path in tagged or paths if (notebook := read_notebook(path)).steps)
     return Rubric(set_by, found, whole)
 
 
@@ -112,22 +116,31 @@ def _check_points(set_by: Course) -> None:
 
 
 def read_notebook(path: Path) -> Notebook:
-    """The marks of an instructor's copy: cells with a check of the course, or with the tag kvmbench-grade.
+    """The marks of an instructor's copy: cells with a check of the course.
 
-    Where any cell is tagged or graded by nbgrader, only such cells count.
+    Where any cell is graded by nbgrader, or has the tag kvmbench-grade, only such cells count; and where any
+    notebook of the course has such a cell, only such notebooks do.
+
+    Raises:
+        BadInput: it is no notebook.
     """
+    code = _code(path)
+    checks = {str(cell.get("id", number)): slugs_in(cell) for number, cell in enumerate(code)}
+    chosen = {str(cell.get("id", number)) for number, cell in enumerate(code) if _chosen(cell)}
+    marks = {name: slugs for name, slugs in checks.items() if slugs and (not chosen or name in chosen)}
+    steps = tuple(dict.fromkeys(slug for slugs in marks.values() for slug in slugs))
+    return Notebook(path.stem, steps, marks)
+
+
+def _code(path: Path) -> list[dict[str, Any]]:
+    """The code cells of a notebook."""
     try:
         cells = json.loads(path.read_text())["cells"]
-        code = [cell for cell in cells if cell["cell_type"] == "code"]
-        checks = {str(cell.get("id", number)): _slugs(cell) for number, cell in enumerate(code)}
-        chosen = {str(cell.get("id", number)) for number, cell in enumerate(code) if _chosen(cell)}
+        return [cell for cell in cells if cell["cell_type"] == "code" and "source" in cell]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadInput(
             f"{path} is no notebook: {error}", "Open it in JupyterLab and save it again."
         ) from error
-    marks = {name: slugs for name, slugs in checks.items() if slugs and (not chosen or name in chosen)}
-    steps = tuple(dict.fromkeys(slug for slugs in marks.values() for slug in slugs))
-    return Notebook(path.stem, steps, marks)
 
 
 def _chosen(cell: dict[str, Any]) -> bool:
@@ -135,7 +148,8 @@ def _chosen(cell: dict[str, Any]) -> bool:
     return GRADED_TAG in metadata.get("tags", ()) or bool(metadata.get("nbgrader", {}).get("grade"))
 
 
-def _slugs(cell: dict[str, Any]) -> tuple[str, ...]:
+def slugs_in(cell: Mapping[str, Any]) -> tuple[str, ...]:
+    """The steps that a cell checks."""
     source = cell["source"]
     text = source if isinstance(source, str) else "".join(source)
     named = (slug for arguments in _CHECK_CALL.findall(text) for slug in _SLUG.findall(arguments))

@@ -71,7 +71,7 @@ def task(submission: Submission, rubric: Rubric) -> Task:
     Raises:
         BadInput: it is too large, or cannot be read.
     """
-    files = dict(_files(submission))
+    files = dict(files_of(submission))
     named = _matched(list(files), files, rubric.notebooks)
     notebooks = tuple(
         Notebook(each.name, each.steps, each.marks, named.get(each.name)) for each in rubric.notebooks
@@ -80,7 +80,7 @@ def task(submission: Submission, rubric: Rubric) -> Task:
     return Task(submission.student, encoded, notebooks, rubric.course.limits, rubric.digest)
 
 
-def _files(submission: Submission) -> Iterator[tuple[str, bytes]]:
+def files_of(submission: Submission) -> Iterator[tuple[str, bytes]]:
     """Regular files only: a link that was handed in may lead anywhere."""
     if submission.path.is_file():
         paths = [submission.path]

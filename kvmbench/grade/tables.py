@@ -37,10 +37,21 @@ def rows(scores: Sequence[Score], rubric: Rubric) -> list[list[str | int | float
     return made
 
 
+def reasons(score: Score) -> dict[str, list[str]]:
+    """Why something of it is blocked: the reason → the checks."""
+    found: dict[str, list[str]] = {}
+    for mark in score.blocked:
+        found.setdefault(mark.outcome.saw, []).append(mark.check)
+    return found
+
+
 def why_a_person(score: Score) -> str:
     """Why something of it is blocked, in a line; empty when nothing is."""
-    reasons = dict.fromkeys(f"{mark.check}: {mark.outcome.saw}" for mark in score.blocked)
-    return "; ".join(list(reasons)[:5]) + ("; …" if len(reasons) > 5 else "")
+    told = [
+        f"{names[0] if len(names) == 1 else f'{len(names)} checks'}: {why}"
+        for why, names in reasons(score).items()
+    ]
+    return "; ".join(told[:5]) + ("; …" if len(told) > 5 else "")
 
 
 def text(words: str) -> str:
