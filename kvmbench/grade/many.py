@@ -90,7 +90,7 @@ def on_cluster(work: Work, address: str) -> Iterator[tuple[str, list[dict[str, A
             "--cluster needs Dask, which is not installed", "Type: pip install 'kvmbench[cluster]'"
         ) from error
     try:
-        client: Any = Client(address, timeout=20, set_as_default=False)  # type: ignore[no-untyped-call]
+        client: Any = Client(address, timeout=20, set_as_default=False)
     except (OSError, ValueError) as error:
         raise BadInput(
             f"no Dask scheduler answers at {address}: {error}",
@@ -101,5 +101,5 @@ def on_cluster(work: Work, address: str) -> Iterator[tuple[str, list[dict[str, A
             client.submit(grade_one, read(), key=f"grade-{name}-{os.getpid()}", pure=False, retries=3): name
             for name, read in work.items()
         }
-        for future in completed(waiting):  # type: ignore[no-untyped-call]
+        for future in completed(waiting):
             yield waiting[future], future.result()
