@@ -76,6 +76,7 @@ def _round(samples: Samples, engine: str, *, peers: bool, first: bool) -> None:
     with machine.fresh_bench("tutorial") as bench:
         machine.kvmbench(bench, "solve", "all")
         machine.on_bench(bench, samples, "tutorial")
+        machine.on_bench(bench, samples, "changes")
         if peers:
             machine.on_bench(bench, samples, "tutorial-peers")
 

@@ -21,6 +21,7 @@ WHAT: dict[str, Callable[..., Found]] = {
     "hosts": lambda count: (network.ours(int(count)), {}),
     "hosts-peers": lambda count: network.peers(int(count)),
     "tutorial": lambda: (tutorial.ours(), {}),
+    "changes": lambda: (tutorial.changes(), {}),
     "tutorial-peers": lambda: (tutorial.by_hand(), {}),
     "guests": lambda: (guests.ours(), {}),
     "instant": lambda count: (guests.instant(int(count)), {}),

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import os
+import statistics
+import threading
+import time
+from pathlib import Path
 
 from kvmbench import course
 from kvmbench.measure.clock import median, seconds
 from kvmbench.observe import look
+from kvmbench.observe.watch import Watcher
 from kvmbench.system import run
 from kvmbench.topology import draw, graph, to_svg
 
+WATCHED = "vethm.1"
+_CHANGES = 5
 _BY_HAND = ("ip -j -d address", "ip -j route", "ip -j neighbour", "bridge -j fdb", "nft -j list ruleset")
 
 
@@ -28,6 +35,32 @@ def ours() -> dict[str, float]:
         "checks": len(results),
         "checks passed": sum(result.verdict == "passed" for result in results),
     }
+
+
+def changes() -> dict[str, float]:
+    """From a change in the kernel until a look has it, and until it is drawn."""
+    files, images = course.files(), course.images()
+    mtu = Path("/sys/class/net", WATCHED, "mtu")
+    told = threading.Event()
+    models: list[float] = []
+    pictures: list[float] = []
+    with Watcher(lambda what: told.set(), settle_s=0):
+        for number in range(2 * _CHANGES):
+            told.clear()
+            wanted = 1400 + number % 2
+            started = time.perf_counter()
+            mtu.write_text(str(wanted))
+            while True:
+                told.wait(5)
+                seen = look(files=files, images=images, insides=False)
+                link = seen.link(WATCHED)
+                if link is not None and link.mtu == wanted:
+                    break
+            models.append(time.perf_counter() - started)
+            to_svg(draw(graph(seen)))
+            pictures.append(time.perf_counter() - started)
+    mtu.write_text("1500")
+    return {"event to model": statistics.median(models), "event to picture": statistics.median(pictures)}
 
 
 def by_hand() -> dict[str, float]:
