@@ -51,6 +51,8 @@ def image(path: str, machine: Machine) -> Image | None:
     if known and all(_identity(each) == was for each, was in known.files.items()):
         return known.image
     before = _identity(path)
+    if not before and path.startswith("/") and not os.path.exists(path):
+        return None  # as qemu-img would say
     found = _asked(path, machine)
     if found and before and not found.trouble:
         files = {path: before} | _behind(found, machine)

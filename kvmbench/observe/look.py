@@ -159,7 +159,7 @@ def _room(name: str, names: Sequence[str], machine: Machine) -> _Room:
 
 
 def _rules(name: str, machine: Machine) -> PacketFilter:
-    return netlink.in_namespace(name, partial(netfilter.packet_filter, machine))
+    return netlink.in_namespace(name, partial(netfilter.packet_filter_again, machine))
 
 
 def _namespaces(

@@ -63,6 +63,10 @@ class NetlinkSocket:
     def close(self) -> None:
         self._socket.close()
 
+    def option(self, level: int, name: int, size: int) -> bytes:
+        """getsockopt(2)."""
+        return self._socket.getsockopt(level, name, size)
+
     def dump(self, kind: int, body: bytes, read: Read[T]) -> list[T]:
         """All that the kernel lists; asked again when the list changed while it was read (netlink(7))."""
         for _ in range(_TRIES):

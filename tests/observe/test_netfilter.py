@@ -437,3 +437,68 @@ def test_a_look_finds_the_rules_of_both_tools_in_each_namespace_and_changes_none
     assert switches["net.ipv4.ip_forward"] == "1"
     assert "net.ipv4.conf.ens33.rp_filter" in switches
     assert troubles == []
+
+
+AGAIN = """
+import os
+from kvmbench.observe.netfilter import packet_filter, packet_filter_again
+from kvmbench.system import RealMachine
+from kvmbench.system.netlink import in_namespace
+
+class Counting(RealMachine):
+    started = 0
+    def run(self, argv, **more):
+        Counting.started += 1
+        return super().run(argv, **more)
+
+def agree(netns=""):
+    before = Counting.started
+    again = in_namespace(netns, lambda: packet_filter_again(Counting()))
+    assert again == in_namespace(netns, lambda: packet_filter(RealMachine())), again
+    return Counting.started - before, [rule.packets for rule in again.rules], len(again.rules)
+
+print(agree(), agree())
+os.system("ping -c2 -i0.2 -q 127.0.0.1 >/dev/null")
+print(agree())
+for line in (
+    "iptables -I OUTPUT -p udp -j ACCEPT",
+    "nft add rule inet lab out ip daddr 127.0.0.9 counter drop",
+    "iptables -P FORWARD DROP",
+    "iptables -Z",
+    "nft add counter inet lab named",
+    "iptables -F",
+):
+    assert os.system(line) == 0
+    print(line.split()[0:2], agree()[0], agree()[0])
+print(agree("router1"), agree("router1"))
+os.system("nft add rule inet lab out counter name named")
+os.system("ping -c1 -q 127.0.0.1 >/dev/null")
+print(agree()[:2], agree()[0])
+"""
+
+
+@pytest.mark.bench
+def test_rules_that_did_not_change_are_counted_anew_without_a_program() -> None:
+    setup = """
+ip netns add router1
+ip netns exec router1 iptables -A FORWARD -j DROP
+iptables -A OUTPUT -p icmp -j ACCEPT
+iptables -t nat -A POSTROUTING -s 10.1.1.0/24 -j MASQUERADE
+nft add table inet lab
+nft 'add chain inet lab out { type filter hook output priority 0; policy accept; }'
+nft add rule inet lab out meta l4proto icmp counter accept
+nft add rule inet lab out ip daddr 10.9.9.9 drop
+"""
+    lines = inside(setup, AGAIN).splitlines()
+    assert lines[0] == "(3, [0, 0, 0, None], 4) (0, [0, 0, 0, None], 4)"
+    assert lines[1] == "(0, [4, 0, 4, None], 4)"  # each echo and its answer leave by lo
+    assert lines[2:8] == [
+        "['iptables', '-I'] 3 0",
+        "['nft', 'add'] 3 0",
+        "['iptables', '-P'] 3 0",
+        "['iptables', '-Z'] 3 0",
+        "['nft', 'add'] 3 0",
+        "['iptables', '-F'] 3 0",
+    ]
+    assert lines[8] == "(3, [0], 1) (0, [0], 1)"
+    assert lines[9].endswith(" 3")  # a counter with a name counts for itself: asked in full each time
