@@ -259,8 +259,13 @@ def soak(seconds: float, workers: int, seed: int) -> tuple[Counts, Counts, Soak]
         ]
         for thread in threads:
             thread.start()
-        for thread in threads:
-            thread.join()
+        try:
+            for thread in threads:
+                thread.join()
+        except KeyboardInterrupt:  # each ends its bench first
+            running.until = 0
+            for thread in threads:
+                thread.join()
         until = time.monotonic() + _SETTLE_S
         while counted(home).own() != before.own() and time.monotonic() < until:
             time.sleep(0.1)
