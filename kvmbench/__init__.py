@@ -10,6 +10,7 @@ In a notebook whose kernel runs on a bench:
     catch_up("bridge")  bring the bench to where the step begins
     outside("…")        a command on the outside host
     guest("c1", "…")    a command in a guest
+    capture("ens33", …) packets as they pass, decoded, at several places at once
     monitor("c1", "…")  a line at the monitor of a guest's QEMU
     predict("…", …)     a question that the next look settles; recorded, never graded
 """
@@ -22,12 +23,24 @@ from typing import TYPE_CHECKING, Any
 from kvmbench.errors import KvmbenchError
 
 if TYPE_CHECKING:
-    from kvmbench.lesson import catch_up, check, commands, guest, look, monitor, outside, picture, solve
+    from kvmbench.lesson import (
+        capture,
+        catch_up,
+        check,
+        commands,
+        guest,
+        look,
+        monitor,
+        outside,
+        picture,
+        solve,
+    )
     from kvmbench.widgets import predict
 
 __version__ = "0.1.0"
 __all__ = [
     "KvmbenchError",
+    "capture",
     "catch_up",
     "check",
     "commands",

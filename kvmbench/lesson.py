@@ -1,4 +1,4 @@
-"""What a notebook types: check, look, picture, solve, catch_up, commands, outside, guest, monitor.
+"""What a notebook types: check, look, picture, solve, catch_up, commands, outside, guest, monitor, capture.
 
 Each shows itself. A notebook's kernel runs on the bench, so all of this is local to it.
 """
@@ -22,6 +22,7 @@ from kvmbench.tour import RESULTS
 if TYPE_CHECKING:
     from kvmbench.course import Result
     from kvmbench.model import Snapshot
+    from kvmbench.observe.packets import Capture
     from kvmbench.topology import Picture
 
 
@@ -214,6 +215,29 @@ def monitor(name: str, line: str, *, timeout_s: float = 10) -> Said:
             f"the QEMU of guest {name} does not answer", "Does it run? look().guests lists those that do."
         )
     return Said(Completed((line,), 0, said, ""))
+
+
+def capture(*places: str, what: str = "", seconds: float | None = None, count: int | None = None) -> Capture:
+    """Packets as they pass interfaces, decoded: tcpdump at several places at once.
+
+        with capture("br-int", "ens33", what="icmp") as seen:
+            guest("c1", "ping -c 2 172.16.0.1")
+        seen.save("/root/ping.pcapng")
+
+    With `seconds` or `count` it listens for so long, or until so many frames came (10 s at most), and
+    returns. A place in a namespace is written "router1/vethm.2"; `what` is a filter as tcpdump's.
+
+    Raises:
+        BadInput: there is no such interface, or the filter is none.
+        NotOnABench: the caller is not on a bench.
+    """
+    from kvmbench.observe.packets import Capture
+
+    _here()
+    made = Capture(*places, what=what, count=count)
+    if seconds is None and count is None:
+        return made
+    return made.start().wait(10 if seconds is None else seconds)
 
 
 def ask_guest(name: str, command: str | Sequence[str], *, timeout_s: float) -> Completed:
