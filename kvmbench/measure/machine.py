@@ -81,12 +81,14 @@ def _start_kernel(kernel: str, bench: str) -> float:
     started: list[Callable[[], None]] = []
 
     def start() -> None:
-        manager, client = start_new_kernel(kernel_name=kernel, env=environment)
+        # A plain kernel complains there that it speaks TCP, as plain kernels do.
+        manager, client = start_new_kernel(kernel_name=kernel, env=environment, stderr=nowhere)
         started.extend((client.stop_channels, lambda: manager.shutdown_kernel(now=True)))
 
-    took = seconds(start)
-    for end in started:
-        end()
+    with open(os.devnull, "wb") as nowhere:
+        took = seconds(start)
+        for end in started:
+            end()
     return took
 
 

@@ -35,7 +35,7 @@ _AF_INET, _IFF_UP = 2, 1
 _GROUP = 0x6B62
 """marks the bridge's ends (ip-link(8), group): those that are still there are about to go"""
 _CLONE_NEWNET = 0x4000_0000
-_MS_BIND, _MS_SHARED, _MNT_DETACH = 0x1000, 0x10_0000, 0x2
+_MS_BIND, _MNT_DETACH = 0x1000, 0x2
 _DYING_S, _RETRY_S = 10.0, 0.01
 _LO, _ETH0 = 1, 2
 """their indexes in a new namespace"""
@@ -157,18 +157,9 @@ def _is_ours(bridge: str, name: str) -> bool:
 
 
 def _make_directory(bridge: str) -> None:
-    """A mount of its own for this bridge's hosts.
-
-    It is shared with mount namespaces that are made later, as /run/netns is: what is unmounted here goes
-    there too, and no forgotten `ip netns exec` keeps a thousand namespaces alive.
-    """
+    """A mount of its own for this bridge's hosts."""
     Path(netlink.NETNS_DIRECTORY).mkdir(parents=True, exist_ok=True)
     (DIRECTORY / bridge).mkdir(parents=True, exist_ok=True)
-    try:
-        _mount("", str(DIRECTORY), "", _MS_SHARED)
-    except OSError:  # it is no mount yet (os.path.ismount does not see a directory mounted on itself)
-        _mount(str(DIRECTORY), str(DIRECTORY), "", _MS_BIND)
-        _mount("", str(DIRECTORY), "", _MS_SHARED)
     if not os.path.ismount(DIRECTORY / bridge):
         _mount("hosts", str(DIRECTORY / bridge), "tmpfs", 0)
 
@@ -283,6 +274,7 @@ def remove(bridge: str) -> None:
             raise ChangeRefused(
                 f"the hosts of {bridge} could not be removed: {error.strerror}", "Are you root on this bench?"
             ) from error
+    # With the directory goes what is mounted on it elsewhere: each `ip netns exec` has copies of all mounts.
     with suppress(OSError):
         place.rmdir()
 
