@@ -70,10 +70,20 @@ def here(work: Work, jobs: int) -> Iterator[tuple[str, list[dict[str, Any]]]]:
         waiting = {pool.submit(lambda read: grade_one(read()), read): name for name, read in work.items()}
         try:
             for future in as_completed(waiting):
-                yield waiting[future], future.result()
+                yield waiting[future], _told(future, waiting[future], work)
         finally:
             for future in waiting:
                 future.cancel()
+
+
+def _told(future: Any, student: str, work: Work) -> list[dict[str, Any]]:
+    """A submission's records; where grading it failed altogether, that is what they tell."""
+    error = future.exception()
+    if error is None:
+        records: list[dict[str, Any]] = future.result()
+        return records
+    task = msgspec.json.decode(work[student](), type=Task)
+    return [trouble_head(task), {"kind": "trouble", "trouble": f"its grading failed: {error!r}"[:500]}]
 
 
 def on_cluster(work: Work, address: str) -> Iterator[tuple[str, list[dict[str, Any]]]]:
@@ -90,7 +100,7 @@ def on_cluster(work: Work, address: str) -> Iterator[tuple[str, list[dict[str, A
             "--cluster needs Dask, which is not installed", "Type: pip install 'kvmbench[cluster]'"
         ) from error
     try:
-        client: Any = Client(address, timeout=20, set_as_default=False)
+        client: Any = Client(address, timeout=20)
     except (OSError, ValueError) as error:
         raise BadInput(
             f"no Dask scheduler answers at {address}: {error}",
@@ -102,4 +112,4 @@ def on_cluster(work: Work, address: str) -> Iterator[tuple[str, list[dict[str, A
             for name, read in work.items()
         }
         for future in completed(waiting):
-            yield waiting[future], future.result()
+            yield waiting[future], _told(future, waiting[future], work)
