@@ -72,14 +72,13 @@ def start(bench: Bench, work: Callable[[int], bytes], *, side: Side = "bench") -
     The work is given a descriptor that becomes readable when it is told to stop. The calling process must
     have one thread.
     """
-    target = bench.init if side == "bench" else bench.keeper
     stop_reading, stop_writing = os.pipe()
     with tempfile.TemporaryFile() as file:
         answer = os.dup(file.fileno())
     pid = os.fork()
     if pid == 0:
         os.close(stop_writing)
-        _work(target, work, answer, stop_reading)
+        _work(bench, side, work, answer, stop_reading)
     os.close(stop_reading)
     return Aside(pid, os.pidfd_open(pid), answer, stop_writing)
 
@@ -97,12 +96,12 @@ def run(bench: Bench, work: Callable[[], bytes], *, side: Side = "bench", timeou
         begun.stop()
 
 
-def _work(target: int, work: Callable[[int], bytes], answer: int, stopping: int) -> NoReturn:
+def _work(bench: Bench, side: Side, work: Callable[[int], bytes], answer: int, stopping: int) -> NoReturn:
     code = 1
     try:
         linux.die_with_parent(signal.SIGKILL)
         os.chdir("/")
-        enter_network(target)
+        _enter(bench, side)
         found = work(stopping)
         with open(answer, "wb", closefd=False) as file:
             file.write(found)
@@ -114,16 +113,16 @@ def _work(target: int, work: Callable[[int], bytes], answer: int, stopping: int)
         os._exit(code)
 
 
-def enter_network(target: int) -> None:
-    """Move the calling process into the network of another one, with the power of its user namespace.
+def _enter(bench: Bench, side: Side) -> None:
+    """Move the calling process into the network of a bench, with the power of its user namespace.
 
     Who owns a user namespace has every right in it (user_namespaces(7)); the machine's root has them anyway,
     and stays who it is.
     """
-    network = os.open(f"/proc/{target}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    if side == "outside":
+        users, network = bench.doors["user"], bench.doors["net"]
+    else:
+        users, network = (os.open(f"/proc/{bench.init}/ns/{kind}", os.O_RDONLY) for kind in ("user", "net"))
     if os.geteuid() != 0:
-        users = os.open(f"/proc/{target}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
         linux.setns(users, linux.CLONE_NEWUSER)
-        os.close(users)
     linux.setns(network, linux.CLONE_NEWNET)
-    os.close(network)

@@ -130,11 +130,11 @@ def _keep(plan: dict[str, Any], owner: root.Owner, status: int, go: int) -> NoRe
         # With a cgroup namespace a bench could mount the one that it lives in, and its owner may write there:
         # freeze or kill the terminal that started it. This limit is the bench's alone (namespaces(7)).
         Path("/proc/sys/user/max_cgroup_namespaces").write_text("0")
-    linux.hide_from_peers()
     _say(status, ready=True)
     os.close(status)
     if os.read(go, 1) != b"g":
         os._exit(1)
+    linux.hide_from_peers()  # until now nobody lived on the bench, and its maker could open its doors
     if strict is None:
         os.close(go)
     outside_host.serve(service, web, init, lifeline=None if strict is None else go)

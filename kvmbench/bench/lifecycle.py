@@ -12,9 +12,9 @@ import select
 import shutil
 import signal
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +39,13 @@ class Bench:
     workdir: str
     lost: str = ""
     """what an earlier life of it lost (a reboot, a killed first process), said once, at its start"""
-    lifeline: int | None = None
-    """of a strict bench: when this end of a pipe is closed, the bench ends"""
+    doors: Mapping[str, int] = field(default_factory=dict)
+    """of a strict bench: see `making.launch`"""
+
+    def let_go(self) -> None:
+        """Close the doors of a strict bench, which ends it."""
+        for door in self.doors.values():
+            os.close(door)
 
 
 def find(name: str) -> Bench:
@@ -151,8 +156,8 @@ def _start(
     fresh = not home.exists()
     try:
         _end(home)
-        record, lifeline = making.launch(making.plan(name, home, stock, workdir, mounts, strict), home)
-        return Bench(name, home, record.keeper, record.init, record.workdir, lost, lifeline)
+        record, doors = making.launch(making.plan(name, home, stock, workdir, mounts, strict), home)
+        return Bench(name, home, record.keeper, record.init, record.workdir, lost, doors)
     except OSError as error:
         if fresh:
             _remove(home)

@@ -162,12 +162,13 @@ def _image_of(home: Path, stock: Stock) -> Path | None:
     return remembered.readlink() if remembered.is_symlink() else None
 
 
-def launch(plan: dict[str, Any], home: Path) -> tuple[Record, int | None]:
+def launch(plan: dict[str, Any], home: Path) -> tuple[Record, dict[str, int]]:
     """Start the keeper; it lives on only once its record is written and it was told to go.
 
-    The keeper of a strict bench ends with the caller: when the pipe's end that comes back is closed.
+    Of a strict bench doors come back: descriptors of the outside host's namespaces (user, mnt, net), and
+    the `lifeline`, a pipe's end with which the keeper ends.
     """
-    lifeline: int | None = None
+    doors: dict[str, int] = {}
     status_reading, status_writing = os.pipe()
     go_reading, go_writing = os.pipe()
     with open(home / "keeper.log", "wb") as log:
@@ -211,12 +212,15 @@ def launch(plan: dict[str, Any], home: Path) -> tuple[Record, int | None]:
             plan["workdir"],
         )
         write_record(home, record)
+        if plan["strict"]:
+            for kind in ("user", "mnt", "net"):
+                doors[kind] = os.open(f"/proc/{keeper}/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC)
+            doors["lifeline"] = go_writing
         os.write(go_writing, b"g")
-        lifeline = go_writing if plan["strict"] else None
-        return record, lifeline
+        return record, doors
     finally:
         os.close(status_reading)
-        if lifeline is None:
+        if "lifeline" not in doors:
             os.close(go_writing)  # a keeper that was not told to go ends here
 
 

@@ -59,11 +59,10 @@ def _become(bench: Bench, argv: Sequence[str], out: int, err: int) -> NoReturn:
 def _furnish(bench: Bench) -> None:
     """Build it out of what the keeper sees: the mounts that the bench's root made are not among these."""
     mine = os.geteuid() == 0
-    doors = {kind: os.open(f"/proc/{bench.keeper}/ns/{kind}", os.O_RDONLY) for kind in ("user", "mnt")}
     owner = os.stat(f"/proc/{bench.init}").st_uid
     if not mine:
-        linux.setns(doors["user"], linux.CLONE_NEWUSER)
-    linux.setns(doors["mnt"], linux.CLONE_NEWNS)
+        linux.setns(bench.doors["user"], linux.CLONE_NEWUSER)
+    linux.setns(bench.doors["mnt"], linux.CLONE_NEWNS)
     linux.unshare(linux.ROOM & ~linux.CLONE_NEWPID)  # whoever has left its process ids can start no threads
     linux.mount("", "/", flags=linux.MS_REC | linux.MS_PRIVATE)
     room = Path("/sys")  # a place that is a mount already, which nobody on the bench can have replaced

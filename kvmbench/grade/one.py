@@ -149,8 +149,7 @@ def _notebook(task: Task, notebook: Notebook, goods: Stock, name: str) -> list[d
     finally:
         with suppress(KvmbenchError):
             lifecycle.destroy(name)
-        if bench.lifeline is not None:
-            os.close(bench.lifeline)
+        bench.let_go()
         if group is not None:
             group.remove()
     seconds = {"all": round(time.monotonic() - began, 2), "looks": round(looks_s, 2)}
