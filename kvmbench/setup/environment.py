@@ -19,8 +19,10 @@ from kvmbench.setup.progress import Run, Tell
 from kvmbench.setup.trouble import SetupFailed, from_os_error, hint_for
 
 STAMP = ".kvmbench-stamp.json"
-# What decides whether an installed environment is still the right one. The kernelspec is copied into it.
+# What decides whether an installed environment is still the right one. The kernelspec is copied into it, and
+# so is what the front end's sources are bundled into.
 INPUTS = ("pyproject.toml", "kvmbench/bench/kernelspec/kernel.json")
+_FRONTEND = "kvmbench/widgets/frontend"
 # What an environment with all extras takes, and some room for pip to unpack in.
 SIZE_MIB = 1000
 # These would send pip, or what it installs, elsewhere.
@@ -73,7 +75,9 @@ class Stamp:
 def inputs_of(clone: Path) -> str:
     """One hash over the files that decide what is installed."""
     total = hashlib.sha256()
-    for name in INPUTS:
+    frontend = clone / _FRONTEND
+    sources = (*frontend.glob("*.py"), *frontend.glob("*.json"), *frontend.glob("src/**/*"))
+    for name in (*INPUTS, *sorted(str(path.relative_to(clone)) for path in sources)):
         path = clone / name
         total.update(name.encode() + b"\0" + (path.read_bytes() if path.is_file() else b"") + b"\0")
     return total.hexdigest()

@@ -75,6 +75,10 @@ _SAID: tuple[tuple[str, str], ...] = (
     ("Failed to fetch", "The package server does not answer: connect (or set http_proxy), then try again."),
     ("timed out", "The package server is too slow or out of reach: type the same line again."),
     ("Connection broken", "The connection broke off: type the same line again, it goes on where it stopped."),
+    (
+        "page's programs could not be bundled",
+        "The npm registry is out of reach, or a source is broken: read the lines above, mend it, try again.",
+    ),
     ("requires a different Python", "Use another Python: /usr/bin/python3 -m kvmbench up"),
 )
 

@@ -51,8 +51,17 @@ def test_an_environment_that_was_made_and_not_filled_is_to_be_made_anew(clone: P
     assert not environment.runs(found, clone)
 
 
-@pytest.mark.parametrize("name", ["pyproject.toml", "kvmbench/bench/kernelspec/kernel.json"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "pyproject.toml",
+        "kvmbench/bench/kernelspec/kernel.json",
+        "kvmbench/widgets/frontend/package-lock.json",
+        "kvmbench/widgets/frontend/src/new.ts",
+    ],
+)
 def test_a_changed_input_is_installed_without_making_anew(made: Environment, clone: Path, name: str) -> None:
+    (clone / name).parent.mkdir(parents=True, exist_ok=True)
     (clone / name).write_text("{}")
     assert state_of(made, clone, (), uid=UID) is State.STALE
 
@@ -150,6 +159,10 @@ def test_for_root_a_python_that_only_root_can_read_does_not_do(
         (
             "WARNING: x: [Errno -3] Temporary failure in name resolution\nERROR: No matching\n",
             "There is no network",
+        ),
+        (
+            "BundlingFailed: the page's programs could not be bundled\nERROR: Failed to build\n",
+            "The npm registry is out of reach",
         ),
         ("ERROR: something new\n", "Read /tmp/log"),
     ],

