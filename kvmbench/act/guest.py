@@ -1,16 +1,17 @@
-"""Guests: start one, wait for it, do something in it, end it."""
+"""Guests: start one, wait for it, do something in it, end it. What its QEMU does for it is in `monitor`."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from ipaddress import IPv4Interface
 from itertools import pairwise
 
 from kvmbench.act import addresses, seen
 from kvmbench.act.action import Action
-from kvmbench.errors import GuestError, KvmbenchError, TimedOut
-from kvmbench.qemu import launcher, options
+from kvmbench.errors import BadInput, GuestError, KvmbenchError, TimedOut
+from kvmbench.qemu import launcher, line, options
+from kvmbench.qemu.line import complaint
 from kvmbench.qemu.options import GuestPlan, guest_name, link_name
 from kvmbench.system import Completed, Machine
 
@@ -38,7 +39,31 @@ def start(plan: GuestPlan, *, instant: bool = False) -> Action:
         done=lambda machine: seen.guest_runs(machine, plan.name),
         undo=(f"rm -rf {launcher.place(plan.name)}",),
         absent=lambda machine: not seen.guest_runs(machine, plan.name),
-        explain=_explain(plan),
+        explain=_explain(plan.name, plan.script, plan.nics[0].tap or "" if plan.nics else "", ()),
+    )
+
+
+def start_line(words: Sequence[str]) -> Action:
+    """Start a guest with a command line as somebody typed it, its words; it has to daemonize itself.
+
+    Raises:
+        BadInput: it cannot be read; or it has no name for a guest, or does not end before the guest does.
+    """
+    described = line.parse(words)
+    guest_name(described.name)
+    if not described.daemonize:
+        raise BadInput(
+            "without -daemonize the line does not end before the guest does",
+            "Add -daemonize; or type the line in a terminal.",
+        )
+    wires = [card.wire for card in described.cards or () if card.wire and card.wire.kind == "tap"]
+    script = next((value for wire in wires for key, value in wire.options if key == "script"), options.IFUP)
+    return Action(
+        says=f"start the guest {described.name}",
+        today=(shlex.join(words),),
+        undo=(f"rm -rf {launcher.place(described.name)}",),
+        absent=lambda machine: not seen.guest_runs(machine, described.name),
+        explain=_explain(described.name, script, (wires[0].tap or "") if wires else "", words),
     )
 
 
@@ -144,6 +169,31 @@ def power_off(name: str) -> Action:
     )
 
 
+def kill(name: str) -> Action:
+    """End a guest at once: QEMU too gets no chance to tidy up (signal(7), SIGKILL)."""
+    guest_name(name)
+    return Action(
+        says=f"kill {name}",
+        today=(_ending(name, "kill -KILL $pid"),),
+        done=lambda machine: not seen.guest_runs(machine, name),
+        awaits=f"the end of guest {name}",
+        timeout_s=END_TIMEOUT_S,
+    )
+
+
+def delete(name: str, disks: Sequence[str] = ()) -> tuple[Action, ...]:
+    """End a guest, and remove what is kept of it, with these of its disk images."""
+    place = launcher.place(name)
+    files = " ".join(shlex.quote(path) for path in disks)
+    sockets = Action(
+        says=f"remove the sockets of {name}",
+        today=(f"rm -rf {place}",),
+        done=seen.holds(f"! test -e {place}"),
+    )
+    images = Action(says=f"remove {files}", today=(f"rm -f {files}",))
+    return (end(name), sockets, *((images,) if disks else ()))
+
+
 def end(name: str) -> Action:
     """End a guest as pulling its plug does."""
     guest_name(name)
@@ -154,37 +204,6 @@ def end(name: str) -> Action:
         awaits=f"the end of guest {name}",
         timeout_s=END_TIMEOUT_S,
     )
-
-
-def pause(name: str) -> Action:
-    """Stop a guest's virtual processors: it stays in memory and does nothing."""
-    return _monitor(name, f"pause {name}", "stop")
-
-
-def resume(name: str) -> Action:
-    """Let a paused guest go on."""
-    return _monitor(name, f"let {name} go on", "cont")
-
-
-_QMP = """/usr/bin/python3 - {socket} <<'END'
-import socket, sys
-with socket.socket(socket.AF_UNIX) as monitor:
-    monitor.settimeout(10)
-    monitor.connect(sys.argv[1])
-    talk = monitor.makefile("rw")
-    talk.readline()                                   # QEMU's greeting
-    for command in ("qmp_capabilities", "{command}"):
-        talk.write('{{"execute": "%s"}}\\n' % command)
-        talk.flush()
-        while '"return"' not in talk.readline():      # events may come before the answer
-            pass
-END"""
-
-
-def _monitor(name: str, says: str, command: str) -> Action:
-    """A command over the guest's QMP socket (QEMU Machine Protocol specification)."""
-    guest_name(name)
-    return Action(says=says, today=(_QMP.format(socket=f"{launcher.place(name)}/qmp.sock", command=command),))
 
 
 def _ending(name: str, how: str) -> str:
@@ -199,17 +218,23 @@ def _addresses(machine: Machine, name: str, link: str) -> tuple[IPv4Interface, .
     return tuple(IPv4Interface(word) for word in after)
 
 
-def _explain(plan: GuestPlan) -> Callable[[Completed], KvmbenchError | None]:
+def _explain(
+    name: str, script: str, tap: str, words: Sequence[str]
+) -> Callable[[Completed], KvmbenchError | None]:
     def explain(ended: Completed) -> KvmbenchError | None:
         said = [line for line in ended.err.splitlines() if line.strip()]
         own = [line.removeprefix(_LAUNCHER) for line in said if line.startswith(_LAUNCHER)]
         if len(own) == 2:
-            return GuestError(f"{plan.name} was not started: {own[0]}", own[1])
+            return GuestError(f"{name} was not started: {own[0]}", own[1])
         if any("network script" in line for line in said):
             return GuestError(
-                f"{plan.name} was not started: {plan.script} failed: {said[0]}",
-                f"See where: sh -x {plan.script} {plan.nics[0].tap}",
+                f"{name} was not started: {script} failed: {said[0]}",
+                f"See where: sh -x {script} {tap}",
             )
+        told = complaint.complaints(ended.err)
+        about = line.option_of(ended.err, words) if words else ""
+        if told and about:
+            return GuestError(f"{name} was not started: {told[0]}", f"QEMU says so of this option: {about}")
         return None
 
     return explain

@@ -6,7 +6,20 @@ from collections.abc import Callable
 
 import pytest
 
-from kvmbench.act import bridge, dnsmasq, file, forwarding, guest, ifup, image, link, nat, netns, veth
+from kvmbench.act import (
+    bridge,
+    dnsmasq,
+    file,
+    forwarding,
+    guest,
+    ifup,
+    image,
+    link,
+    monitor,
+    nat,
+    netns,
+    veth,
+)
 from kvmbench.act.action import Action, apply, apply_all
 from kvmbench.errors import BadInput, CommandFailed, GuestError, ImageError, TimedOut
 from kvmbench.model import Drive, Nic
@@ -147,8 +160,8 @@ def test_a_guest_is_started_plugged_in_paused_and_ended(host: Machine, old: bool
         "pid",
         "qmp.sock",
     )
-    apply(guest.pause("c1"), host)
-    apply(guest.resume("c1"), host)
+    apply(monitor.pause("c1"), host)
+    apply(monitor.resume("c1"), host)
     assert len(apply(guest.end("c1"), host).ran) == 1
     assert apply(guest.end("c1"), host).ran == apply(guest.power_off("c1"), host).ran == ()
     assert not host.run("ip link show tap01").ok

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import replace
 
-from kvmbench.act import console, guest
+from kvmbench.act import console, guest, monitor
 from kvmbench.act.action import Action
 from kvmbench.check import console_served, vnc_served
 from kvmbench.course.plan import C1, C2, started_otherwise
@@ -46,10 +46,10 @@ STEP = Step(
         Mistake(
             "paused",
             "c1 was stopped in its monitor: its console is there, and nobody sits at it.",
-            (guest.pause("c1"),),
+            (monitor.pause("c1"),),
             check="c1-console",
             hint="the monitor's `cont` lets them run again",
-            mend=(guest.resume("c1"),),
+            mend=(monitor.resume("c1"),),
         ),
         Mistake(
             "no-serial-port",

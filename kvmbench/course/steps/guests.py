@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import replace
 
-from kvmbench.act import bridge, file, guest, ifup, link
+from kvmbench.act import bridge, file, guest, ifup, link, monitor
 from kvmbench.act.action import Action
 from kvmbench.check import guest_disk, guest_hardware, guest_mac, guest_running, plugged_into, script_file
 from kvmbench.course.plan import BRIDGE, C1, C2, CENTOS, started_otherwise, with_drive, with_nic
@@ -96,10 +96,10 @@ _CABLE_MISTAKES = (
     Mistake(
         "c1-paused",
         "c1 was stopped in its monitor.",
-        (guest.pause("c1"),),
+        (monitor.pause("c1"),),
         check="c1-running",
         hint="the monitor's `cont` lets them run again",
-        mend=(guest.resume("c1"),),
+        mend=(monitor.resume("c1"),),
     ),
     Mistake(
         "c2-not-started",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kvmbench.act import guest, image, link
+from kvmbench.act import guest, image, link, monitor
 from kvmbench.check import guest_disk, guest_nic_model, guest_running, nic_driver, plugged_into
 from kvmbench.course.plan import (
     BASE_IMAGE,
@@ -56,10 +56,10 @@ STEP = Step(
         Mistake(
             "paused",
             "c3 was stopped in its monitor.",
-            (guest.pause("c3"),),
+            (monitor.pause("c3"),),
             check="c3-running",
             hint="the monitor's `cont` lets them run again",
-            mend=(guest.resume("c3"),),
+            mend=(monitor.resume("c3"),),
             also=("c3-driver-e1000",),
         ),
         Mistake(
