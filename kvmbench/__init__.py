@@ -11,6 +11,9 @@ In a notebook whose kernel runs on a bench:
     outside("…")        a command on the outside host
     guest("c1", "…")    a command in a guest
     capture("ens33", …) packets as they pass, decoded, at several places at once
+    VMCreator()         a guest by a form or by its command line; create(line) does the same
+    form("bridge")      a form for a bridge, veth, namespace, forwarding, nat, dnat, dnsmasq, image
+    GuestTable()        the guests that run, and what may be done with them
     monitor("c1", "…")  a line at the monitor of a guest's QEMU
     predict("…", …)     a question that the next look settles; recorded, never graded
 """
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
         catch_up,
         check,
         commands,
+        create,
         guest,
         look,
         monitor,
@@ -35,15 +39,19 @@ if TYPE_CHECKING:
         picture,
         solve,
     )
-    from kvmbench.widgets import predict
+    from kvmbench.widgets import GuestTable, VMCreator, form, predict
 
 __version__ = "0.1.0"
 __all__ = [
+    "GuestTable",
     "KvmbenchError",
+    "VMCreator",
     "capture",
     "catch_up",
     "check",
     "commands",
+    "create",
+    "form",
     "guest",
     "look",
     "monitor",
@@ -58,8 +66,8 @@ def __getattr__(name: str) -> Any:
     """The names above are fetched when they are first used, so that importing kvmbench stays quick."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if name == "predict":
-        return import_module("kvmbench.widgets").predict
+    if name in ("GuestTable", "VMCreator", "form", "predict"):
+        return getattr(import_module("kvmbench.widgets"), name)
     lesson = import_module("kvmbench.lesson")
     # Importing it bound the name `check` to the room of that name: now all of them are the functions.
     globals().update({each: getattr(lesson, each) for each in __all__ if hasattr(lesson, each)})

@@ -170,6 +170,19 @@ def commands(step: str, *, old: bool = False) -> Lines:
     return Lines(tuple(line for action in course.step(step).solution for line in action.lines(old=old)))
 
 
+def create(line: str | Sequence[str]) -> Lines:
+    """Start a guest with a command line, naming each stage until it can be logged in to.
+
+    Raises:
+        BadInput: the line cannot be read, or would hold up whoever types it.
+        GuestError: it was not started; nothing of it is left.
+    """
+    from kvmbench.forms import create as stages
+
+    _here()
+    return Lines(tuple(f"{each.after_s:5.1f} s  {each.name}: {each.says}" for each in stages(line)))
+
+
 def outside(command: str | Sequence[str], *, timeout_s: float = 20) -> Said:
     """Run a command on the outside host, 172.16.0.1, and show what it prints.
 

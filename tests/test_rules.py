@@ -40,7 +40,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"lesson", "measure", "report", "start", "tour"},
     # It times all of them, from outside a bench and on one.
     "measure": {"act", "bench", "course", "observe", "qemu", "system", "topology", "start"},
-    "widgets": {"course", "check", "topology", "act", "observe", "qemu", "model"},
+    # What a widget fills in and lists is decided here: a form becomes actions, and a row comes of a look.
+    "forms": {"act", "observe", "qemu", "system", "model"},
+    "widgets": {"forms", "course", "check", "topology", "act", "observe", "qemu", "model"},
 }
 # Only these may start processes or speak netlink: the two rooms of DESIGN.md, and the set-up, which runs
 # before there is anything to lean on.

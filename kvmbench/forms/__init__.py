@@ -3,7 +3,7 @@
 from kvmbench.forms.creating import Stage, create
 from kvmbench.forms.draft import Draft, first_draft
 from kvmbench.forms.field import Field
-from kvmbench.forms.form import Form, Judged, carry_out, judge, read
+from kvmbench.forms.form import Form, Judged, carry_out, judge, judge_here, read
 from kvmbench.forms.rows import GuestRow, actions_for, guest_rows
 from kvmbench.forms.small import FORMS
 
@@ -21,5 +21,6 @@ __all__ = [
     "first_draft",
     "guest_rows",
     "judge",
+    "judge_here",
     "read",
 ]

@@ -51,7 +51,7 @@ def create(asked: Description | Sequence[str] | str, machine: Machine | None = N
     def stage(name: str, says: str) -> Stage:
         return Stage(name, says, time.monotonic() - begun)
 
-    yield stage("line", action.today[0])
+    yield stage("line", "the line is typed")
     taps = [card.wire.tap for card in described.cards or () if card.wire and card.wire.tap]
     with ThreadPoolExecutor(1, thread_name_prefix="create") as pool:
         started = pool.submit(apply, action, where)

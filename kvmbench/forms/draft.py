@@ -70,7 +70,7 @@ class Draft:
         return replace(Draft.of(self.guest, spelling), unread=self._without(LINE))
 
     def filled(self, place: str, text: str) -> Draft:
-        """After somebody filled in a field: `memory`, or `disks.0.file`; the line follows if it can be read."""
+        """After somebody filled in a field: `memory`, `disks.0.file`; the line follows if it can be read."""
         text = text.strip()
         if text == self.text(place):
             return self

@@ -20,7 +20,7 @@ from kvmbench.forms.usual import usual
 from kvmbench.qemu.line import Trouble
 from kvmbench.system import Machine, RealMachine
 
-_GAP = r"[^\s;|&<>'\"]+"
+_GAP = r"[^\s;|&<>'\",]+"
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,11 @@ def judge(form: Form, values: Values, machine: Machine | None = None) -> Judged:
     return Judged(actions)
 
 
+def judge_here(form: Form, values: Values) -> Judged:
+    """What a form would do on this bench, and what hinders it."""
+    return judge(form, values, RealMachine())
+
+
 def carry_out(form: Form, values: Values, machine: Machine | None = None) -> tuple[Done, ...]:
     """Do what a form says. Where a later action fails, those before it stay, as in a shell.
 
@@ -128,6 +133,8 @@ class _Way:
     """the fields that have to be found in the lines"""
     patterns: tuple[tuple[str, ...], ...]
     """spellings → patterns of lines"""
+    first: frozenset[str]
+    """the patterns of what the form is for: its first action, and what else is read"""
 
 
 @dataclass(frozen=True)
@@ -155,7 +162,7 @@ def _found(form: Form, way: _Way, lines: list[str]) -> _Found:
                 matched.append(line)
                 break
     least = min((len(set(spelling) - used) for spelling in way.patterns if spelling), default=0)
-    lacking = not set(way.gaps) <= set(values)
+    lacking = not set(way.gaps) <= set(values) or not used & way.first
     blank = {each.name: "" if each.kind == "text" else each.default for each in form.fields}
     return _Found(blank | way.choices | values, tuple(matched), least, lacking)
 
@@ -186,8 +193,10 @@ def _each_way(form: Form) -> Iterator[_Way]:
             there_is = {*choices, *(each.name for each in texts)}
             other = [line for line in form.also if set(re.findall(r"{(\w+)}", line)) <= there_is]
             patterns.append(tuple(_gapped(line, texts, choices) for line in other))
+            begun = Judged(actions[:1])
+            first = {_pattern(line, texts) for old in (False, True) for line in begun.lines(old=old)}
             gaps = tuple(each.name for each in texts if any(each.sample in line for line in spellings[0]))
-            yield _Way(choices, gaps, tuple(patterns))
+            yield _Way(choices, gaps, tuple(patterns), frozenset((*first, *patterns[-1])))
 
 
 def _pattern(line: str, texts: list[Field]) -> str:
@@ -208,7 +217,7 @@ def _gapped(line: str, texts: list[Field], choices: dict[str, str]) -> str:
 
 
 def _example(form: Form) -> str:
-    for way in _ways(form):
+    for way in sorted(_ways(form), key=lambda each: len(each.gaps)):
         filled = form.defaults | way.choices
         filled |= {name: form.field(name).default or form.field(name).sample for name in way.gaps}
         lines = Judged(form.make(filled)).lines()

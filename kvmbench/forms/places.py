@@ -111,6 +111,13 @@ def _switched(text: str) -> bool:
     return text == "on"
 
 
+def _with_media(disk: Disk, text: str) -> Disk:
+    """A CD is only read; what was one may be written to again."""
+    if text == disk.media:
+        return disk
+    return replace(disk, media=text, readonly=text == "cdrom")
+
+
 MACHINE: tuple[Place[Description], ...] = (
     Place("name", "name", "name", "guest", _attribute("name"), _instead("name")),
     Place(
@@ -201,7 +208,7 @@ DISK: tuple[Place[Disk], ...] = (
         "drive",
         "media",
         _attribute("media"),
-        _instead("media"),
+        _with_media,
         lambda installed: ("disk", "cdrom"),
     ),
     Place(

@@ -136,3 +136,18 @@ def _own_disks(one: Guest, seen: Snapshot) -> tuple[str, ...]:
     backing = {image.backing for image in seen.images}
     mine = [drive.file for drive in one.drives if drive.media != "cdrom" and drive.file.startswith("/")]
     return tuple(path for path in mine if path not in others and path not in backing)
+
+
+def tells(verb: str, row: GuestRow) -> str:
+    """What a button is for, in a sentence."""
+    disks = f", and remove {', '.join(row.disks)}" if row.disks else ""
+    return {
+        "pause": "Stop its processors; it stays in memory.",
+        "resume": "Let it go on.",
+        "reset": "Press its reset button: it boots again.",
+        "power off": "Let it shut itself down.",
+        "kill": "End its QEMU at once (SIGKILL).",
+        "save": "Keep it as it is now, memory and all, within its disk image (savevm).",
+        "load": "Bring it back to what was kept (loadvm).",
+        "delete": f"End it{disks}.",
+    }[verb]

@@ -1,5 +1,8 @@
 """What is clicked and shown in a notebook; decides nothing."""
 
+from kvmbench.widgets.creator import VMCreator
+from kvmbench.widgets.form import form
+from kvmbench.widgets.guests import GuestTable
 from kvmbench.widgets.predict import predict
 
-__all__ = ["predict"]
+__all__ = ["GuestTable", "VMCreator", "form", "predict"]

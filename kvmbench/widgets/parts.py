@@ -1,0 +1,104 @@
+"""Parts that the forms share: a field with its trouble below it, a box for lines, words that were copied."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import ipywidgets
+
+WIDE = {"width": "auto"}
+_LABEL = {"description_width": "92px"}
+
+
+class FieldBox(ipywidgets.VBox):  # type: ignore[misc]
+    """A field: its text, what is offered, what it is for where the pointer rests, and what is wrong."""
+
+    def __init__(
+        self,
+        label: str,
+        does: str,
+        changed: Callable[[str], None],
+        *,
+        options: Iterable[str] = (),
+        switch: bool = False,
+        only: bool = False,
+    ) -> None:
+        self._changed, self._quiet = changed, False
+        self._wrong = ipywidgets.HTML("", layout={"display": "none", "margin": "0 0 4px 0"})
+        how: dict[str, Any] = {
+            "description": label,
+            "tooltip": does,
+            "style": _LABEL,
+            "layout": {"width": "98%"},
+        }
+        if switch:
+            self.control = ipywidgets.Checkbox(False, indent=True, **how)
+        elif only:
+            self.control = ipywidgets.Dropdown(options=tuple(options), **how)
+        else:
+            self.control = ipywidgets.Combobox(
+                value="", options=tuple(options), continuous_update=True, **how
+            )
+        self.control.observe(self._typed, names="value")
+        super().__init__([self.control, self._wrong], layout={"flex": "1 1 250px", "min_width": "220px"})
+
+    @property
+    def text(self) -> str:
+        value = self.control.value
+        return ("on" if value else "off") if isinstance(value, bool) else str(value)
+
+    def show(self, text: str, wrong: str = "") -> None:
+        """Show a text and what is wrong with it; nobody is told of a change by this."""
+        self._quiet = True
+        try:
+            value = text == "on" if isinstance(self.control, ipywidgets.Checkbox) else text
+            if self.control.value != value and self.text.strip() != text:
+                self.control.value = value
+        finally:
+            self._quiet = False
+        if self._wrong.value != wrong:
+            self._wrong.value = wrong
+            self._wrong.layout.display = "" if wrong else "none"
+
+    def offer(self, options: Iterable[str]) -> None:
+        offered = tuple(options)
+        if isinstance(self.control, ipywidgets.Combobox) and self.control.options != offered:
+            self.control.options = offered
+
+    def _typed(self, change: Any) -> None:
+        if not self._quiet:
+            self._changed(self.text)
+
+
+def wrapped(children: Iterable[Any]) -> Any:
+    """Side by side as far as the cell is wide, then below."""
+    return ipywidgets.Box(
+        list(children),
+        layout={"display": "flex", "flex_flow": "row wrap", "width": "100%", "overflow": "hidden"},
+    )
+
+
+def style() -> Any:
+    """Lines are set in the font of code."""
+    return ipywidgets.HTML(
+        "<style>.kvmbench-lines textarea {font-family: var(--jp-code-font-family, monospace)}</style>",
+        layout={"display": "none"},
+    )
+
+
+def title(text: str) -> Any:
+    return ipywidgets.HTML(f"<b>{html.escape(text)}</b>")
+
+
+def lines_box(label: str, changed: Callable[[str], None] | None = None, rows: int = 3) -> Any:
+    """A box of shell lines; one that nobody may change when nobody is to be told."""
+    box = ipywidgets.Textarea(
+        "", rows=rows, disabled=changed is None, continuous_update=True, tooltip=label,
+        layout={"width": "98%", "height": "auto"},
+    )  # fmt: skip
+    box.add_class("kvmbench-lines")
+    if changed is not None:
+        box.observe(lambda change: changed(change["new"]), names="value")
+    return box
