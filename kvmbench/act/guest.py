@@ -19,6 +19,8 @@ BOOT_TIMEOUT_S = 120.0
 """for two guests at once under TCG on a busy machine"""
 END_TIMEOUT_S = 20.0
 _LAUNCHER = "qemu-kvm: "
+_NOT_FOUND = 127
+"""the shell's exit code for a program that there is not"""
 
 
 def start(plan: GuestPlan, *, instant: bool = False) -> Action:
@@ -226,6 +228,11 @@ def _explain(
         own = [line.removeprefix(_LAUNCHER) for line in said if line.startswith(_LAUNCHER)]
         if len(own) == 2:
             return GuestError(f"{name} was not started: {own[0]}", own[1])
+        if ended.code == _NOT_FOUND:
+            return GuestError(
+                f"{name} was not started: {said[-1] if said else 'there is no such program'}",
+                f"Make the link first: ln -sv {launcher.INSTALLED_AS} /usr/bin",
+            )
         if any("network script" in line for line in said):
             return GuestError(
                 f"{name} was not started: {script} failed: {said[0]}",

@@ -13,7 +13,7 @@ _ABOUT: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"options are incompatible", ("enable-kvm", "machine", "M")),
     (r"accelerator|KVM|kvm|-accel and", ("enable-kvm", "accel", "machine", "M")),
     (r"CPU topology|SMP CPUs|'smp\.|maxcpus|clusters not|dies not", ("smp",)),
-    (r"CPU model|CPU feature|requested features|host doesn't support", ("cpu",)),
+    (r"CPU model|CPU feature|x86_64-cpu\.|requested features|host doesn't support", ("cpu",)),
     (r"guest memory|RAM|'size' expects|'memory|maxmem|memory slots", ("m",)),
     (r"[Bb]oot device|'boot\.|reboot timeout|splash", ("boot",)),
     (r"NIC model", ("nic", "net")),
