@@ -31,7 +31,7 @@ def stock_up(
         BadInput: it is for everyone, and this is not root.
         ImageBuildFailed: a package could not be had, or the image could not be put together.
     """
-    from kvmbench.qemu import guestimage, launcher, template
+    from kvmbench.qemu import guestimage, launcher
     from kvmbench.system.kvm import engine, probe_kvm
 
     kept = stock.make_shared_directory() if everyone else guestimage.cache_directory()
@@ -56,7 +56,6 @@ def stock_up(
         image_size_bytes=int(info["virtual-size"]),
         launcher=launcher.source(),
         key=guestimage.guest_key(kept),
-        instant=template.source(),
         templates=_templates(image, engine(kvm)),
         engine=json.dumps(facts),
     )

@@ -62,8 +62,14 @@ def plan(
                 [str(Path(__file__).with_name(name)), f"/usr/local/sbin/{name}"]
                 for name in ("tcpdump", "dnsmasq")
             ),
-            *([[str(stock.launcher), "/usr/libexec/qemu-kvm"]] if stock.launcher else []),
-            *([[str(stock.instant), "/usr/local/bin/instant"]] if stock.instant else []),
+            *(
+                [
+                    [str(stock.launcher), "/usr/libexec/qemu-kvm"],
+                    [str(stock.launcher.with_name("instant")), "/usr/local/bin/instant"],
+                ]
+                if stock.launcher
+                else []
+            ),
         ],
         "shown": [[str(image), "/vms/base/guest.qcow2"]] if (image := _image_of(home, stock)) else [],
         # Templates were made from the newest image; the disks of an older bench lean on another one.

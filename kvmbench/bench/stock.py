@@ -27,10 +27,8 @@ class Stock:
     """becomes /usr/libexec/qemu-kvm"""
     key: Path | None = None
     """ssh private key that the guests accept; its public half lies beside it"""
-    instant: Path | None = None
-    """becomes /usr/local/bin/instant"""
     templates: Path | None = None
-    """what that program starts guests from; None where none could be made"""
+    """what `instant` starts guests from; None where none could be made"""
     engine: str = "{}"
     """JSON: kvm or tcg, and why"""
 
@@ -41,7 +39,7 @@ def save(stock: Stock, directory: Path | None = None) -> None:
     Raises:
         BenchCreationFailed: the directory cannot be written to.
     """
-    paths = {name: getattr(stock, name) for name in ("image", "launcher", "key", "instant", "templates")}
+    paths = {name: getattr(stock, name) for name in ("image", "launcher", "key", "templates")}
     text = json.dumps(
         {name: str(path) for name, path in paths.items() if path}
         | {"image_size_bytes": stock.image_size_bytes, "engine": stock.engine, "qemu": _qemu()}
@@ -96,7 +94,6 @@ def _read(directory: Path, qemu: list[int] | None = None) -> Stock | None:
             image_size_bytes=int(known["image_size_bytes"]),
             launcher=Path(known["launcher"]),
             key=Path(known["key"]),
-            instant=Path(known["instant"]) if "instant" in known else None,
             templates=Path(known["templates"]) if "templates" in known else None,
             engine=str(known["engine"]),
         )

@@ -36,8 +36,8 @@ from kvmbench.qemu.options import GuestPlan
 from kvmbench.system.run import Child, beside
 
 QEMU = Path("/usr/bin/qemu-system-x86_64")
-BOOT_TIMEOUT_S = 180.0
-SLEEP_TIMEOUT_S = 90.0
+BOOT_TIMEOUT_S = 300.0
+SLEEP_TIMEOUT_S = 300.0
 _SCRATCH = "making-"
 _KEEP_DAYS = 30
 _FIRST_SLOT = 3

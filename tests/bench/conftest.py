@@ -75,8 +75,8 @@ def make_person(name: str, home: Path, prefix: tuple[str, ...] = (), python: str
         ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(stock / "key")],
     ):
         run(line).checked()
-    launcher, instant = stock / "qemu-kvm", stock / "instant"
-    for program in (launcher, instant):
+    launcher = stock / "qemu-kvm"
+    for program in (launcher, stock / "instant"):
         shutil.copy(PACKAGE / "qemu" / program.name, program)
     qemu = Path("/usr/bin/qemu-system-x86_64").stat()
     (home / "kb" / "stock.json").write_text(
@@ -86,7 +86,6 @@ def make_person(name: str, home: Path, prefix: tuple[str, ...] = (), python: str
                 "image_size_bytes": 64 * 2**20,
                 "launcher": str(launcher),
                 "key": str(stock / "key"),
-                "instant": str(instant),
                 "qemu": [qemu.st_size, qemu.st_mtime_ns],
                 "engine": json.dumps({"engine": "tcg", "reason": "a test"}),
             }
