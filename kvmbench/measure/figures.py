@@ -68,14 +68,18 @@ class Compared:
     """ours divided by theirs: below 1 ours is the quicker one"""
     met: bool | None
     """None where there is no target, or no figure"""
+    asked: str = ""
+    """the target in words"""
+    gain: str = "quicker"
+    """what less of it is called"""
     why: str = ""
 
     def words(self) -> str:
         if self.ratio is None:
             return f"{self.who}: not measured ({self.why})"
-        mark = "" if self.met is not False else " ✗"
+        mark = self.asked if self.met is not False else f"{self.asked} ✗"
         if self.ratio <= 1 / 1.5:
-            return f"{1 / self.ratio:.3g} × quicker than {self.who}{mark}"
+            return f"{1 / self.ratio:.3g} × {self.gain} than {self.who}{mark}"
         return f"{self.ratio:.2f} × {self.who}{mark}"
 
 
@@ -112,11 +116,11 @@ def amount(value: float, unit: str) -> str:
     """With three digits, in the unit that suits its size.
 
     >>> amount(0.01234, "s"), amount(2.5, "s"), amount(0.0000213, "s"), amount(38.2, "MiB")
-    ('12.3 ms', '2.50 s', '0.0213 ms', '38.2 MiB')
+    ('12.3 ms', '2.50 s', '0.0213 ms', '38 MiB')
     """
     if unit == "s" and value < 1:
         return f"{value * 1000:.3g} ms"
-    return f"{value:.2f} s" if unit == "s" else f"{value:.3g} {unit}"
+    return f"{value:.2f} s" if unit == "s" else f"{value:,.0f} {unit}"
 
 
 def judged(rows: Sequence[Row], samples: Samples) -> list[Figure]:
@@ -131,23 +135,22 @@ def _figure(row: Row, samples: Samples) -> Figure:
         median=ours,
         rounds=tuple(samples.taken.get(row.name, ())),
         within=None if ours is None or row.limit is None else ours <= row.limit,
-        compared=tuple(_compared(ours, each, samples) for each in row.against),
+        compared=tuple(_compared(ours, each, samples, row.unit) for each in row.against),
         why=samples.missing.get(row.name, ""),
     )
 
 
-def _compared(ours: float | None, against: Against, samples: Samples) -> Compared:
+def _compared(ours: float | None, against: Against, samples: Samples, unit: str) -> Compared:
     theirs = samples.median(against.name)
     if ours is None or not theirs:
         why = samples.missing.get(against.name, "ask with --peers" if ours else "no figure of ours")
-        return Compared(against.who, theirs, None, None, why)
-    ratio = ours / theirs
-    met = None
+        return Compared(against.who, theirs, None, None, why=why)
+    ratio, met, asked = ours / theirs, None, ""
     if against.most is not None:
-        met = ratio <= against.most
+        met, asked = ratio <= against.most, f" (at most {against.most:g})"
     elif against.least is not None:
-        met = 1 / ratio >= against.least
-    return Compared(against.who, theirs, ratio, met)
+        met, asked = 1 / ratio >= against.least, f" (at least {against.least:g})"
+    return Compared(against.who, theirs, ratio, met, asked, "quicker" if unit == "s" else "less")
 
 
 MARKS = {True: "✓", False: "✗", None: ""}
