@@ -30,7 +30,7 @@ def run(*, rounds: int = 3, shape: Shape = "table", peers: bool = False) -> None
     for number in range(rounds):
         report.print(f"round {number + 1} of {rounds}")
         _round(samples, engine, peers=peers, first=number == 0)
-    facts = {"engine": engine, "cpus": os.cpu_count(), "rounds": rounds}
+    facts = {"engine": engine, "cpus": os.cpu_count(), "rounds": rounds, "failed": samples.failed}
     _show(judged(rows(), samples), facts, shape)
 
 
@@ -92,7 +92,7 @@ def _show(figures: Sequence[Figure], facts: dict[str, object], shape: Shape) -> 
             compared = "\n".join(other.words() for other in each.compared)
             table.add_row(MARKS[each.met], each.row.work, each.value(), each.target(), compared)
         Console().print(table)
-        print(", ".join(f"{name}: {value}" for name, value in facts.items()))
+        print(", ".join(f"{name}: {value}" for name, value in facts.items() if value))
 
 
 __all__ = ["run", "together"]

@@ -15,6 +15,8 @@ class Samples:
 
     taken: dict[str, list[float]] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
+    failed: list[str] = field(default_factory=list)
+    """parts that gave no figure at all"""
 
     def add(self, found: Mapping[str, float], missing: Mapping[str, str] | None = None) -> None:
         """One round's figures beside those of the rounds before."""

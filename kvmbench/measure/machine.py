@@ -45,6 +45,7 @@ def on_bench(bench: lifecycle.Bench, samples: Samples, *what: str) -> bool:
     if not ended.ok:
         said = (ended.err.strip().splitlines() or ["it said nothing"])[-1]
         samples.missing[" ".join(what)] = said
+        samples.failed.append(f"{' '.join(what)}: {said}")
         print(f"{' '.join(what)}: {said}", file=sys.stderr)
         return False
     found = json.loads(ended.out.splitlines()[-1])
