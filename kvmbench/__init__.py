@@ -15,6 +15,7 @@ In a notebook whose kernel runs on a bench:
     form("bridge")      a form for a bridge, veth, namespace, forwarding, nat, dnat, dnsmasq, image
     GuestTable()        the guests that run, and what may be done with them
     monitor("c1", "…")  a line at the monitor of a guest's QEMU
+    live("bridge")      the picture, drawn anew when the kernel tells of a change, with the checks
     predict("…", …)     a question that the next look settles; recorded, never graded
 """
 
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
         picture,
         solve,
     )
-    from kvmbench.widgets import GuestTable, VMCreator, form, predict
+    from kvmbench.widgets import GuestTable, VMCreator, form, live, predict
 
 __version__ = "0.1.0"
 __all__ = [
@@ -53,6 +54,7 @@ __all__ = [
     "create",
     "form",
     "guest",
+    "live",
     "look",
     "monitor",
     "outside",
@@ -66,7 +68,7 @@ def __getattr__(name: str) -> Any:
     """The names above are fetched when they are first used, so that importing kvmbench stays quick."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if name in ("GuestTable", "VMCreator", "form", "predict"):
+    if name in ("GuestTable", "VMCreator", "form", "live", "predict"):
         return getattr(import_module("kvmbench.widgets"), name)
     lesson = import_module("kvmbench.lesson")
     # Importing it bound the name `check` to the room of that name: now all of them are the functions.

@@ -53,7 +53,7 @@ def draw(graph: nx.Graph[str], *, theme: Theme = LIGHT) -> Figure:
         for mark in group.marks:
             for artist in _artists(mark, to_page):
                 artist.set_zorder(order)
-                artist.set_gid(_xml_id(group.key))
+                artist.set_gid(xml_id(group.key))
                 artist.set_label(group.says)
                 figure.add_artist(artist)
     return figure
@@ -262,6 +262,6 @@ def _gid(artist: Artist) -> str:
     return artist.get_gid() or ""
 
 
-def _xml_id(key: str) -> str:
+def xml_id(key: str) -> str:
     """A name that XML takes for an id; it must differ where the keys differ."""
     return "kvmbench-" + re.sub(r"[^A-Za-z0-9.-]", lambda found: f"_{ord(found[0]):x}_", key)

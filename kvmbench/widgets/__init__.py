@@ -3,6 +3,7 @@
 from kvmbench.widgets.creator import VMCreator
 from kvmbench.widgets.form import form
 from kvmbench.widgets.guests import GuestTable
+from kvmbench.widgets.live import live
 from kvmbench.widgets.predict import predict
 
-__all__ = ["GuestTable", "VMCreator", "form", "predict"]
+__all__ = ["GuestTable", "VMCreator", "form", "live", "predict"]
