@@ -148,11 +148,12 @@ def _compared(ours: float | None, against: Against, samples: Samples, unit: str)
         why = samples.missing.get(against.name, "ask with --peers" if ours else "no figure of ours")
         return Compared(against.who, theirs, None, None, why=why)
     ratio, met, asked = ours / theirs, None, ""
+    gain = "quicker" if unit == "s" else "less"
     if against.most is not None:
-        met, asked = ratio <= against.most, f" (at most {against.most:g})"
+        met, asked = ratio <= against.most, f" (asked: at most {against.most:g} ×)"
     elif against.least is not None:
-        met, asked = 1 / ratio >= against.least, f" (at least {against.least:g})"
-    return Compared(against.who, theirs, ratio, met, asked, "quicker" if unit == "s" else "less")
+        met, asked = 1 / ratio >= against.least, f" (asked: {against.least:g} × {gain})"
+    return Compared(against.who, theirs, ratio, met, asked, gain)
 
 
 MARKS = {True: "✓", False: "✗", None: ""}
