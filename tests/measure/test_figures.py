@@ -89,7 +89,8 @@ def test_files_of_runs_are_put_together_as_rows(tmp_path: Path, capsys: pytest.C
     printed = capsys.readouterr().out.splitlines()
     assert printed[2:] == [
         "| a bench, created and ready | 200 ms | ≤ 300 ms |  |",
-        "| a kernel on it, to its first reply | 1.00 s |  | 0.80 × a plain ipykernel (asked: at most 1.3 ×) |",
+        "| a kernel on it, to its first reply | 1.00 s |  "
+        "| 0.80 × a plain ipykernel (asked: at most 1.3 ×) |",
     ]
     measure.together(files, shape="json")
     assert json.loads(capsys.readouterr().out)["figures"][0]["median"] == 0.2
