@@ -87,11 +87,11 @@ def test_files_of_runs_are_put_together_as_rows(tmp_path: Path, capsys: pytest.C
         files[-1].write_text(as_json(judged(rows(), samples), {}))
     measure.together(files, shape="rows")
     printed = capsys.readouterr().out.splitlines()
-    assert printed[2:] == [
-        "| a bench, created and ready | 200 ms | ≤ 300 ms |  |",
-        "| a kernel on it, to its first reply | 1.00 s |  "
-        "| 0.80 × a plain ipykernel (asked: at most 1.3 ×) |",
+    assert [line.split(" | ")[:2] for line in printed[2:]] == [
+        ["| a bench, created and ready", "200 ms"],
+        ["| a kernel on it, to its first reply", "1.00 s"],
     ]
+    assert printed[3].endswith("| 0.80 × a plain ipykernel (asked: at most 1.3 ×) |")
     measure.together(files, shape="json")
     assert json.loads(capsys.readouterr().out)["figures"][0]["median"] == 0.2
 
