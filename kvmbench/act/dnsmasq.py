@@ -57,7 +57,7 @@ def stop() -> Action:
     """End the dnsmasq of the pid file, and wait until it is gone."""
     return Action(
         says="end dnsmasq",
-        today=(f"pid=$(cat {PID_FILE}); kill $pid; tail -s 0.1 --pid=$pid -f /dev/null",),
+        today=(f"pid=$(cat {PID_FILE}); kill $pid; tail -s 0.02 --pid=$pid -f /dev/null",),
         done=lambda machine: not running(machine),
         awaits="the end of dnsmasq",
         timeout_s=END_TIMEOUT_S,

@@ -210,7 +210,7 @@ def end(name: str) -> Action:
 
 def _ending(name: str, how: str) -> str:
     """A line that ends a guest and itself ends when the guest's process is gone."""
-    return f"pid=$(cat {launcher.place(name)}/pid); {how}; tail -s 0.1 --pid=$pid -f /dev/null"
+    return f"pid=$(cat {launcher.place(name)}/pid); {how}; tail -s 0.02 --pid=$pid -f /dev/null"
 
 
 def _addresses(machine: Machine, name: str, link: str) -> tuple[IPv4Interface, ...]:

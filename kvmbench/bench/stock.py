@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +32,8 @@ class Stock:
     """what `instant` starts guests from; None where none could be made"""
     engine: str = "{}"
     """JSON: kvm or tcg, and why"""
+    made_with: tuple[int, ...] = ()
+    """what `made_with` said when it was remembered"""
 
 
 def save(stock: Stock, directory: Path | None = None) -> None:
@@ -42,7 +45,7 @@ def save(stock: Stock, directory: Path | None = None) -> None:
     paths = {name: getattr(stock, name) for name in ("image", "launcher", "key", "templates")}
     text = json.dumps(
         {name: str(path) for name, path in paths.items() if path}
-        | {"image_size_bytes": stock.image_size_bytes, "engine": stock.engine, "qemu": _qemu()}
+        | {"image_size_bytes": stock.image_size_bytes, "engine": stock.engine, "made_with": made_with()}
     )
     target = (directory or places.data_directory()) / _FILE
     fresh = target.with_suffix(".new")
@@ -58,8 +61,14 @@ def save(stock: Stock, directory: Path | None = None) -> None:
 
 
 def load() -> Stock | None:
-    """This user's own, or else what root shares with everybody; None when there is neither."""
-    return _read(places.data_directory(), _qemu()) or shared()
+    """This user's own, or else what root shares with everybody; None when there is neither.
+
+    None too when this user's own has templates of another QEMU: `kvmbench image build` makes them anew.
+    """
+    own = _read(places.data_directory())
+    if own is None:
+        return shared()
+    return own if own.made_with == made_with() else None
 
 
 def shared() -> Stock | None:
@@ -85,8 +94,8 @@ def make_shared_directory() -> Path:
     return directory
 
 
-def _read(directory: Path, qemu: list[int] | None = None) -> Stock | None:
-    """What one directory remembers; None when a file of it is gone, or when it was kept for another QEMU."""
+def _read(directory: Path) -> Stock | None:
+    """What one directory remembers; None when a file of it is gone."""
     try:
         known = json.loads((directory / _FILE).read_text())
         stock = Stock(
@@ -96,22 +105,22 @@ def _read(directory: Path, qemu: list[int] | None = None) -> Stock | None:
             key=Path(known["key"]),
             templates=Path(known["templates"]) if "templates" in known else None,
             engine=str(known["engine"]),
+            made_with=tuple(known.get("made_with", ())),
         )
-        kept_for = known.get("qemu")
     except (OSError, ValueError, KeyError, TypeError):
         return None
     needed = (stock.image, stock.launcher, stock.key, stock.templates or stock.image)
-    current = qemu is None or qemu == kept_for
-    return stock if current and all(path and path.exists() for path in needed) else None
+    return stock if all(path and path.exists() for path in needed) else None
 
 
-def _qemu() -> list[int]:
-    """What tells one version of QEMU from another: templates are of use to the one that made them only."""
+def made_with() -> tuple[int, ...]:
+    """What tells one QEMU, and one way to make templates, from another."""
+    scripts = [Path(__file__).parent.parent / "qemu" / name for name in ("asleep", "instant")]
     try:
         seen = Path("/usr/bin/qemu-system-x86_64").stat()
     except OSError:
-        return []
-    return [seen.st_size, seen.st_mtime_ns]
+        return ()
+    return (seen.st_size, seen.st_mtime_ns, *(zlib.crc32(script.read_bytes()) for script in scripts))
 
 
 def load_or_make() -> Stock:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from kvmbench.bench.stock import made_with
 from kvmbench.system import Completed, run
 
 ORDINARY = f"kvmbench-{os.getpid()}"
@@ -78,7 +79,6 @@ def make_person(name: str, home: Path, prefix: tuple[str, ...] = (), python: str
     launcher = stock / "qemu-kvm"
     for program in (launcher, stock / "instant"):
         shutil.copy(PACKAGE / "qemu" / program.name, program)
-    qemu = Path("/usr/bin/qemu-system-x86_64").stat()
     (home / "kb" / "stock.json").write_text(
         json.dumps(
             {
@@ -86,7 +86,7 @@ def make_person(name: str, home: Path, prefix: tuple[str, ...] = (), python: str
                 "image_size_bytes": 64 * 2**20,
                 "launcher": str(launcher),
                 "key": str(stock / "key"),
-                "qemu": [qemu.st_size, qemu.st_mtime_ns],
+                "made_with": made_with(),
                 "engine": json.dumps({"engine": "tcg", "reason": "a test"}),
             }
         )
