@@ -33,11 +33,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "topology": {"model"},
     "course": {"act", "observe", "check", "qemu", "system", "model"},
     "hub": {"bench", "system", "model"},
+    # It breaks what steps state, on a recorded look or a look of its own.
+    "mutate": {"course", "check", "observe", "model"},
     # The grader's own look is made of the same parts as the student's, and its pages show the same picture.
     "grade": {"course", "bench", "observe", "qemu", "system", "topology", "model"},
     # The command line stands above all of them, beside the modules at the top of the package.
     "cli": {"act", "bench", "system", "course", "grade", "qemu", "topology", "model"}
-    | {"lesson", "measure", "report", "start", "tour"},
+    | {"lesson", "measure", "mutate", "report", "start", "tour"},
     # It times all of them, from outside a bench and on one.
     "measure": {"act", "bench", "course", "observe", "qemu", "system", "topology", "start"},
     # What a widget fills in and lists is decided here: a form becomes actions, and a row comes of a look.

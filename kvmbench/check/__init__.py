@@ -7,10 +7,13 @@ to find the fitting hint, behaviour is proved by what a probe brought back.
 from kvmbench.check.bridge import bridge_exists, bridge_up, fdb_knows, port_of, stp_state
 from kvmbench.check.dhcp import dhcp_serves, leased_by
 from kvmbench.check.guests import (
+    guest_cpu,
     guest_disk,
     guest_hardware,
     guest_mac,
+    guest_machine,
     guest_nic_model,
+    guest_paused,
     guest_running,
     plugged_into,
 )
@@ -21,6 +24,7 @@ from kvmbench.check.nat import dnat_ssh, source_nat
 from kvmbench.check.network import (
     has_address,
     link_exists,
+    link_mtu,
     link_up,
     neighbour_known,
     netns_exists,
@@ -30,6 +34,7 @@ from kvmbench.check.network import (
 )
 from kvmbench.check.reach import must_not_reach, pings, tcp_answers
 from kvmbench.check.screens import console_served, vnc_served
+from kvmbench.check.service import filter_verdict, name_resolves, ssh_banner, ssh_host_key
 
 __all__ = [
     "bridge_exists",
@@ -39,12 +44,16 @@ __all__ = [
     "dnat_ssh",
     "fdb_knows",
     "file_link",
+    "filter_verdict",
     "guest_address",
+    "guest_cpu",
     "guest_disk",
     "guest_gateway",
     "guest_hardware",
     "guest_mac",
+    "guest_machine",
     "guest_nic_model",
+    "guest_paused",
     "guest_running",
     "has_address",
     "image_is",
@@ -52,8 +61,10 @@ __all__ = [
     "kvm_reported",
     "leased_by",
     "link_exists",
+    "link_mtu",
     "link_up",
     "must_not_reach",
+    "name_resolves",
     "neighbour_known",
     "netns_exists",
     "nic_driver",
@@ -63,6 +74,8 @@ __all__ = [
     "route_to",
     "script_file",
     "source_nat",
+    "ssh_banner",
+    "ssh_host_key",
     "stp_state",
     "sysctl_is",
     "tcp_answers",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kvmbench.check.outcomes import failed, passed
 from kvmbench.check.seeing import listed, need_link, need_netns
-from kvmbench.model import Check, Link, Outcome, Snapshot
+from kvmbench.model import Check, Fact, Link, Outcome, Snapshot
 
 WAITING = ("listening", "learning")
 
@@ -52,7 +52,7 @@ def bridge_exists(name: str, *, points: int = 1) -> Check:
         ports = listed(one.name for one in _bench_links(seen) if one.master == name)
         return passed(f"{name} is a bridge; ports: {ports}")
 
-    return Check(f"{name}-exists", f"there is a bridge {name}", judge, points)
+    return Check(f"{name}-exists", f"there is a bridge {name}", judge, points, facts=(Fact("bridge", name),))
 
 
 def bridge_up(name: str, *, points: int = 1) -> Check:
@@ -62,7 +62,7 @@ def bridge_up(name: str, *, points: int = 1) -> Check:
         link = need_bridge_up(seen, name)
         return link if isinstance(link, Outcome) else passed(f"the bridge {name} is up")
 
-    return Check(f"{name}-up", f"the bridge {name} is up", judge, points)
+    return Check(f"{name}-up", f"the bridge {name} is up", judge, points, facts=(Fact("bridge-up", name),))
 
 
 def port_of(bridge: str, port: str, *, points: int = 1) -> Check:
@@ -77,7 +77,13 @@ def port_of(bridge: str, port: str, *, points: int = 1) -> Check:
             return link
         return port_trouble(link, bridge) or passed(f"{port} is a forwarding port of {bridge}")
 
-    return Check(f"{port}-on-{bridge}", f"{port} is a forwarding port of {bridge}", judge, points)
+    return Check(
+        f"{port}-on-{bridge}",
+        f"{port} is a forwarding port of {bridge}",
+        judge,
+        points,
+        facts=(Fact("port", port, bridge),),
+    )
 
 
 def port_trouble(link: Link, bridge: str) -> Outcome | None:
@@ -151,12 +157,21 @@ def fdb_knows(bridge: str, mac: str, port: str, *, points: int = 1) -> Check:
                 f"{bridge} has learned {wanted} behind {lines[0].port}, not {port}",
                 "It was last heard on another port: who else uses this MAC address?",
             )
+        behind = need_link(seen, port)
+        if isinstance(behind, Outcome):
+            return behind
         return failed(
             f"{bridge} has not learned {wanted}",
             "A bridge learns from what it hears: let that address send something, then look again.",
         )
 
-    return Check(f"{bridge}-learned-{port}", f"{bridge} has learned {wanted} behind {port}", judge, points)
+    return Check(
+        f"{bridge}-learned-{port}",
+        f"{bridge} has learned {wanted} behind {port}",
+        judge,
+        points,
+        facts=(Fact("fdb", wanted, f"{bridge} {port}"),),
+    )
 
 
 def stp_state(bridge: str, *, on: bool, points: int = 1) -> Check:
@@ -178,7 +193,13 @@ def stp_state(bridge: str, *, on: bool, points: int = 1) -> Check:
             f"stp_state is an option of the bridge, not of a port: switch it {wanted} (ip-link(8)).",
         )
 
-    return Check(f"{bridge}-stp-{wanted}", f"STP is {wanted} on {bridge}", judge, points)
+    return Check(
+        f"{bridge}-stp-{wanted}",
+        f"STP is {wanted} on {bridge}",
+        judge,
+        points,
+        facts=(Fact("stp", bridge, wanted),),
+    )
 
 
 def _bench_links(seen: Snapshot) -> tuple[Link, ...]:

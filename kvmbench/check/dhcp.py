@@ -10,9 +10,11 @@ from kvmbench.check.filters import Packet, dropped_by
 from kvmbench.check.guests import plug_trouble
 from kvmbench.check.outcomes import failed, passed
 from kvmbench.check.seeing import addresses_of, answer, ipv4, listed, need_inside, need_running, untaken
+from kvmbench.check.way import no_card
 from kvmbench.model import (
     Check,
     DhcpServer,
+    Fact,
     Guest,
     Inside,
     Lease,
@@ -61,7 +63,14 @@ def dhcp_serves(
         return _offered(said, link, low, high, gateway)
 
     says = f"a DHCP server on {bridge} offers {low} to {high} and the router {gateway}"
-    return Check(f"{bridge}-dhcp", says, judge, points, (probe,))
+    return Check(
+        f"{bridge}-dhcp",
+        says,
+        judge,
+        points,
+        (probe,),
+        facts=(Fact("dhcp", bridge, f"{low} {high} {gateway} {probe_guest}"),),
+    )
 
 
 def _serving(seen: Snapshot, bridge: str) -> DhcpServer | Outcome:
@@ -128,6 +137,9 @@ def _no_offer(seen: Snapshot, bridge: Link, server: DhcpServer, name: str, said:
     unplugged = plug_trouble(seen, guest, bridge.name) if guest else None
     if unplugged:
         return failed(f"{says}: {unplugged.saw}", unplugged.hint)
+    bare = no_card(guest) if guest else None
+    if bare:
+        return failed(f"{says}: {bare.saw}", bare.hint)
     if not bridge.inet:
         return failed(
             f"{says}: {bridge.name} has no address",
@@ -201,7 +213,7 @@ def leased_by(guest: str, *, first: str, last: str, points: int = 1) -> Check:
         return inside if isinstance(inside, Outcome) else _used(seen, guest, inside, lease)
 
     says = f"guest {guest} has leased an address from {low} to {high}"
-    return Check(f"{guest}-leased", says, judge, points)
+    return Check(f"{guest}-leased", says, judge, points, facts=(Fact("lease", guest, f"{low} {high}"),))
 
 
 def _lease_of(seen: Snapshot, guest: Guest, low: IPv4Address, high: IPv4Address) -> Lease | Outcome:

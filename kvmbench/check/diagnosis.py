@@ -6,10 +6,10 @@ from dataclasses import replace
 from ipaddress import IPv4Address
 
 from kvmbench.check.filters import IPV4_FAMILIES, Packet, dropped_by, strange_policies
-from kvmbench.check.seeing import OUTSIDE_PLACE, Stuck, place_says, unread_rules, within
+from kvmbench.check.seeing import OUTSIDE_PLACE, Stuck, guest_named, place_says, unread_rules, within
 from kvmbench.check.stacks import OUTSIDE, Stack, stack
 from kvmbench.check.translation import source_trouble
-from kvmbench.check.way import Reach, target_address, walk
+from kvmbench.check.way import Reach, no_card, target_address, walk
 from kvmbench.model import Snapshot
 
 
@@ -17,6 +17,11 @@ def stuck_at(seen: Snapshot, source: str, target: str, *, protocol: str = "icmp"
     """The first obstacle on the way there and back, or the advice to watch the packets when none is seen."""
     sender, address = stack(seen, source), target_address(seen, target)
     says = f"{place_says(source)} gets no answer from {place_says(target)}"
+    name = guest_named(target)
+    called = seen.guest(name) if name else None
+    bare = no_card(called) if called and address is None else None
+    if bare is not None:
+        return Stuck(f"{says}: {bare.saw}", bare.hint)
     if address is None:
         return Stuck(
             f"{says}, which has no address",

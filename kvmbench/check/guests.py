@@ -5,18 +5,24 @@ from __future__ import annotations
 import posixpath
 
 from kvmbench.check.bridge import need_bridge_up, port_trouble
-from kvmbench.check.outcomes import failed, passed
+from kvmbench.check.outcomes import blocked, failed, passed
 from kvmbench.check.seeing import (
+    UNSETTLED,
+    halted,
     listed,
     need_guest,
     need_netns,
     need_running,
     same_path,
 )
-from kvmbench.model import Check, Drive, Guest, Nic, Outcome, Snapshot
+from kvmbench.model import Check, Drive, Fact, Guest, Nic, Outcome, Snapshot
 
 QEMU_MAC = "52:54:00:12:34:56"
 """what QEMU gives every first NIC whose MAC nobody chose"""
+
+
+QEMU_CPU = "qemu64"
+"""the processor of every x86 guest whose model nobody chose"""
 
 
 def engine_says(guest: Guest) -> str:
@@ -32,7 +38,7 @@ def guest_running(name: str, *, points: int = 1) -> Check:
             return guest
         return passed(f"{name} runs under {engine_says(guest)} (pid {guest.pid})")
 
-    return Check(f"{name}-running", f"guest {name} runs", judge, points)
+    return Check(f"{name}-running", f"guest {name} runs", judge, points, facts=(Fact("guest", name),))
 
 
 def guest_hardware(name: str, *, memory_mib: int, vcpus: int, points: int = 1) -> Check:
@@ -55,7 +61,83 @@ def guest_hardware(name: str, *, memory_mib: int, vcpus: int, points: int = 1) -
             )
         return passed(f"{name} has {memory_mib} MiB and {vcpus} vCPUs, under {engine_says(guest)}")
 
-    return Check(f"{name}-hardware", f"guest {name} has {memory_mib} MiB and {vcpus} vCPUs", judge, points)
+    return Check(
+        f"{name}-hardware",
+        f"guest {name} has {memory_mib} MiB and {vcpus} vCPUs",
+        judge,
+        points,
+        facts=(Fact("hardware", name, f"{memory_mib} {vcpus}"),),
+    )
+
+
+def guest_paused(name: str, *, points: int = 1) -> Check:
+    """A guest is there and its virtual processors stand still."""
+
+    def judge(seen: Snapshot) -> Outcome:
+        guest = need_guest(seen, name)
+        if isinstance(guest, Outcome):
+            return guest
+        if guest.status == "paused":
+            return passed(f"{name} is paused (pid {guest.pid})")
+        if guest.status in UNSETTLED:
+            return blocked(
+                f"{name} is there (pid {guest.pid}), and QEMU says of it: {guest.status}",
+                "Wait until QEMU answers, then check again.",
+            )
+        if guest.status != "running":
+            return failed(*halted(guest))
+        return failed(
+            f"{name} is running", "`stop` in its monitor holds its processors (qemu(1), QEMU Monitor)."
+        )
+
+    return Check(f"{name}-paused", f"guest {name} is paused", judge, points, facts=(Fact("paused", name),))
+
+
+def guest_machine(name: str, machine: str, *, points: int = 1) -> Check:
+    """A guest is a machine of this kind, whichever version of it: pc, q35, …"""
+
+    def judge(seen: Snapshot) -> Outcome:
+        guest = need_guest(seen, name)
+        if isinstance(guest, Outcome):
+            return guest
+        if machine_name(guest.machine) == machine_name(machine):
+            return passed(f"{name} is a machine of kind {guest.machine}")
+        return failed(
+            f"{name} is a machine of kind {guest.machine or 'unknown'}, not {machine}",
+            "-machine chooses the board; without it you get QEMU's default (`-machine help` lists them).",
+        )
+
+    says = f"guest {name} is a machine of kind {machine}"
+    return Check(f"{name}-machine-{machine}", says, judge, points, facts=(Fact("machine", name, machine),))
+
+
+def machine_name(machine: str) -> str:
+    """A board without its version.
+
+    >>> machine_name("pc-q35-7.2"), machine_name("pc-i440fx-7.2"), machine_name("q35"), machine_name("pc")
+    ('q35', 'pc', 'q35', 'pc')
+    """
+    if "q35" in machine:
+        return "q35"
+    return "pc" if machine.startswith("pc") else machine
+
+
+def guest_cpu(name: str, cpu: str, *, points: int = 1) -> Check:
+    """A guest sees this model of processor."""
+
+    def judge(seen: Snapshot) -> Outcome:
+        guest = need_guest(seen, name)
+        if isinstance(guest, Outcome):
+            return guest
+        if (guest.cpu or QEMU_CPU).partition(",")[0] == cpu:
+            return passed(f"{name} sees a CPU of model {cpu}")
+        return failed(
+            f"{name} sees a CPU of model {guest.cpu or QEMU_CPU}, not {cpu}",
+            "-cpu chooses the model that the guest sees (`-cpu help` lists them).",
+        )
+
+    says = f"guest {name} sees a CPU of model {cpu}"
+    return Check(f"{name}-cpu-{cpu}", says, judge, points, facts=(Fact("cpu", name, cpu),))
 
 
 def _need_nic(seen: Snapshot, name: str) -> Guest | Outcome:
@@ -98,7 +180,13 @@ def guest_mac(name: str, mac: str, *, points: int = 1) -> Check:
             "Compare macaddr= byte by byte: six of them, and the tutorial prints only five.",
         )
 
-    return Check(f"{name}-mac", f"guest {name} has the MAC address {wanted}", judge, points)
+    return Check(
+        f"{name}-mac",
+        f"guest {name} has the MAC address {wanted}",
+        judge,
+        points,
+        facts=(Fact("mac", name, wanted),),
+    )
 
 
 def model_name(model: str) -> str:
@@ -130,7 +218,11 @@ def guest_nic_model(name: str, model: str, *, points: int = 1) -> Check:
         )
 
     return Check(
-        f"{name}-nic-{wanted}", f"the network card of guest {name} is of model {wanted}", judge, points
+        f"{name}-nic-{wanted}",
+        f"the network card of guest {name} is of model {wanted}",
+        judge,
+        points,
+        facts=(Fact("nic-model", name, wanted),),
     )
 
 
@@ -139,8 +231,16 @@ def _same_file(drive: Drive, file: str) -> bool:
     return same_path(drive.file, file) or (relative and file.endswith("/" + posixpath.normpath(drive.file)))
 
 
-def guest_disk(name: str, file: str, *, interface: str, points: int = 1) -> Check:
-    """A guest has this image as a disk, behind this interface."""
+def guest_disk(
+    name: str,
+    file: str,
+    *,
+    interface: str,
+    format: str | None = None,
+    cache: str | None = None,
+    points: int = 1,
+) -> Check:
+    """A guest has this image as a disk, behind this interface; `format` and `cache` None: they do not matter."""
 
     def judge(seen: Snapshot) -> Outcome:
         guest = need_guest(seen, name)
@@ -160,10 +260,27 @@ def guest_disk(name: str, file: str, *, interface: str, points: int = 1) -> Chec
                 f"{name} has {file} behind {drive.interface or 'no interface'}, not {interface}",
                 "if= chooses the bus of the disk; without it the guest sees an IDE disk.",
             )
+        if format is not None and drive.format != format:
+            return failed(
+                f"{name} reads {file} as {drive.format or 'whatever it looks like'}, not as {format}",
+                "format= says how the file is to be read; left out, it is guessed from its first bytes.",
+            )
+        if cache is not None and drive.cache != cache:
+            return failed(
+                f"{name} writes {file} with cache={drive.cache}, not {cache}",
+                "cache= says when a write counts as done (qemu(1), -drive): without it that is writeback.",
+            )
         guessed = "" if drive.format else " (its format is left to be guessed)"
         return passed(f"{name} has the disk {file}, interface {interface}{guessed}")
 
-    return Check(f"{name}-disk", f"guest {name} has the disk {file}, interface {interface}", judge, points)
+    stated = " ".join([file, interface, *["format"] * (format is not None), *["cache"] * (cache is not None)])
+    return Check(
+        f"{name}-disk",
+        f"guest {name} has the disk {file}, interface {interface}",
+        judge,
+        points,
+        facts=(Fact("disk", name, stated),),
+    )
 
 
 def _other_disk(seen: Snapshot, guest: Guest, file: str) -> Outcome:
@@ -190,7 +307,13 @@ def plugged_into(guest: str, bridge: str, *, points: int = 1) -> Check:
             f"{guest} is plugged into {bridge} by {listed(nic.tap or '' for nic in process.nics)}"
         )
 
-    return Check(f"{guest}-on-{bridge}", f"guest {guest} is plugged into {bridge}", judge, points)
+    return Check(
+        f"{guest}-on-{bridge}",
+        f"guest {guest} is plugged into {bridge}",
+        judge,
+        points,
+        facts=(Fact("plugged", guest, bridge),),
+    )
 
 
 def plug_trouble(seen: Snapshot, guest: Guest, bridge: str) -> Outcome | None:

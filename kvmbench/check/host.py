@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kvmbench.check.outcomes import blocked, failed, passed
-from kvmbench.model import Check, Outcome, Snapshot
+from kvmbench.model import Check, Fact, Outcome, Snapshot
 
 
 def kvm_reported(*, points: int = 1) -> Check:
@@ -20,7 +20,13 @@ def kvm_reported(*, points: int = 1) -> Check:
             return passed(f"KVM: {flag}, /dev/kvm opens, a guest really runs")
         return passed(f"TCG because {host.reason or 'KVM does not work'} (CPU: {flag})")
 
-    return Check("kvm-or-tcg", "it is known whether guests run under KVM or TCG, and why", judge, points)
+    return Check(
+        "kvm-or-tcg",
+        "it is known whether guests run under KVM or TCG, and why",
+        judge,
+        points,
+        facts=(Fact("engine"),),
+    )
 
 
 def ksm_running(*, points: int = 1) -> Check:
@@ -59,7 +65,7 @@ def ksm_running(*, points: int = 1) -> Check:
             "(pages_to_scan).",
         )
 
-    return Check("ksm-running", "equal pages of guests are kept once", judge, points)
+    return Check("ksm-running", "equal pages of guests are kept once", judge, points, facts=(Fact("ksm"),))
 
 
 def _count(text: str | None) -> int:

@@ -6,7 +6,7 @@ import posixpath
 
 from kvmbench.check.outcomes import failed, passed
 from kvmbench.check.seeing import need_image, same_path, untaken
-from kvmbench.model import Check, FileSeen, Image, Outcome, Snapshot
+from kvmbench.model import Check, Fact, FileSeen, Image, Outcome, Snapshot
 
 
 def file_link(path: str, target: str, *, points: int = 1) -> Check:
@@ -38,7 +38,13 @@ def file_link(path: str, target: str, *, points: int = 1) -> Check:
             )
         return passed(f"{path} leads to {target}")
 
-    return Check(f"{posixpath.basename(path)}-linked", f"{path} is a link to {target}", judge, points)
+    return Check(
+        f"{posixpath.basename(path)}-linked",
+        f"{path} is a link to {target}",
+        judge,
+        points,
+        facts=(Fact("file-link", path, target),),
+    )
 
 
 def script_file(path: str, *, points: int = 1) -> Check:
@@ -83,7 +89,11 @@ def script_file(path: str, *, points: int = 1) -> Check:
         return passed(f"{path} is an executable script for {file.text.splitlines()[0][2:].strip()}")
 
     return Check(
-        f"{posixpath.basename(path)}-script", f"{path} is a script that can be started", judge, points
+        f"{posixpath.basename(path)}-script",
+        f"{path} is a script that can be started",
+        judge,
+        points,
+        facts=(Fact("script", path),),
     )
 
 
@@ -123,7 +133,8 @@ def image_is(
     says = f"{path} is a {format} image of {size_says(virtual_size_bytes)}" + (
         f" over {backing}" if backing else ""
     )
-    return Check(name, says, judge, points)
+    stated = " ".join([f"over {backing}"] * bool(backing) + ["preallocated"] * bool(preallocated))
+    return Check(name, says, judge, points, facts=(Fact("image", path, stated),))
 
 
 def size_says(size_bytes: int) -> str:

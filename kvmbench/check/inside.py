@@ -6,7 +6,7 @@ from ipaddress import IPv4Address, IPv4Interface
 
 from kvmbench.check.outcomes import failed, passed
 from kvmbench.check.seeing import addresses_of, listed, need_inside
-from kvmbench.model import Check, Outcome, Snapshot
+from kvmbench.model import Check, Fact, Outcome, Snapshot
 
 
 def guest_address(name: str, interface: str | IPv4Interface, *, points: int = 1) -> Check:
@@ -48,7 +48,13 @@ def guest_address(name: str, interface: str | IPv4Interface, *, points: int = 1)
             f"That is not the address asked for: change it inside {name}; its console is the way in.",
         )
 
-    return Check(f"{name}-address", f"guest {name} has the address {wanted}", judge, points)
+    return Check(
+        f"{name}-address",
+        f"guest {name} has the address {wanted}",
+        judge,
+        points,
+        facts=(Fact("guest-address", name, str(wanted)),),
+    )
 
 
 def guest_gateway(name: str, gateway: str | IPv4Address, *, points: int = 1) -> Check:
@@ -82,7 +88,13 @@ def guest_gateway(name: str, gateway: str | IPv4Address, *, points: int = 1) -> 
             )
         return passed(f"{name} has the gateway {wanted}")
 
-    return Check(f"{name}-gateway", f"guest {name} has the gateway {wanted}", judge, points)
+    return Check(
+        f"{name}-gateway",
+        f"guest {name} has the gateway {wanted}",
+        judge,
+        points,
+        facts=(Fact("guest-gateway", name, str(wanted)),),
+    )
 
 
 def nic_driver(guest: str, driver: str, *, points: int = 1) -> Check:
@@ -107,4 +119,10 @@ def nic_driver(guest: str, driver: str, *, points: int = 1) -> Check:
             f"The guest picks its driver by the card that QEMU plays: which model= wants {wanted}?",
         )
 
-    return Check(f"{guest}-driver-{wanted}", f"guest {guest} drives its card with {wanted}", judge, points)
+    return Check(
+        f"{guest}-driver-{wanted}",
+        f"guest {guest} drives its card with {wanted}",
+        judge,
+        points,
+        facts=(Fact("driver", guest, wanted),),
+    )

@@ -12,9 +12,10 @@ from kvmbench.check.filters import Packet
 from kvmbench.check.outcomes import failed, passed
 from kvmbench.check.reach import refused
 from kvmbench.check.seeing import Stuck, addresses_of, answer, ipv4, need_running, unread_rules
-from kvmbench.check.stacks import UPLINK, Stack, stack
+from kvmbench.check.stacks import UPLINK, Stack, owner_of, stack
 from kvmbench.check.translation import source_trouble, uncounted, wrong_source
-from kvmbench.model import Check, Guest, Outcome, Probe, ProbeResult, Route, Snapshot
+from kvmbench.check.way import no_card
+from kvmbench.model import Check, Fact, Guest, Outcome, Probe, ProbeResult, Route, Snapshot
 
 ADDRESS = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.])")
 
@@ -45,7 +46,14 @@ def source_nat(
         return _no_page(seen, guest, server, wanted)
 
     says = f"the outside host sees requests of {guest} come from {wanted}"
-    return Check(f"{guest}-source-nat", says, judge, points, (probe,))
+    return Check(
+        f"{guest}-source-nat",
+        says,
+        judge,
+        points,
+        (probe,),
+        facts=(Fact("source-nat", guest, f"{server} {wanted}"),),
+    )
 
 
 def _seen_by_server(said: ProbeResult, guest: Guest | None, wanted: IPv4Address) -> Outcome:
@@ -100,10 +108,17 @@ def dnat_ssh(guest: str, *, address: str = "172.16.0.67", port: int = 22922, poi
             return said
         if said.ok:
             return _shell_of(said, process, seen)
-        return _no_shell(seen, process, entry, port, said)
+        return no_shell(seen, process, entry, port, said)
 
     says = f"ssh from outside to {entry} port {port} ends in {guest}"
-    return Check(f"{guest}-ssh-from-outside", says, judge, points, (probe,))
+    return Check(
+        f"{guest}-ssh-from-outside",
+        says,
+        judge,
+        points,
+        (probe,),
+        facts=(Fact("dnat", guest, f"{entry}:{port}"),),
+    )
 
 
 def _names(guest: Guest) -> set[str]:
@@ -126,12 +141,17 @@ def _shell_of(said: ProbeResult, guest: Guest, seen: Snapshot) -> Outcome:
     )
 
 
-def _no_shell(seen: Snapshot, guest: Guest, entry: IPv4Address, port: int, said: ProbeResult) -> Outcome:
+def no_shell(seen: Snapshot, guest: Guest, entry: IPv4Address, port: int, said: ProbeResult) -> Outcome:
     says = f"no shell opens from outside at {entry} port {port}"
     room, target = seen.netns(""), stack(seen, f"guest:{guest.name}")
     outside = stack(seen, "outside")
     if room is None or target is None or outside is None:
         return failed(*watch(seen, says, entry))
+    if owner_of(seen, entry) is None:
+        return failed(
+            f"{says}: nobody has the address {entry}",
+            f"The outside calls the bench by its uplink's address: {UPLINK} has to have {entry}, and be up.",
+        )
     if "permission denied" in said.why.lower():
         return failed(
             f"{says}: {said.why.strip()[:80]}",
@@ -155,6 +175,9 @@ def _no_shell(seen: Snapshot, guest: Guest, entry: IPv4Address, port: int, said:
 
 def _way_in(seen: Snapshot, outside: Stack, guest: Stack, entry: IPv4Address) -> Stuck | None:
     """What stops a connection whose destination was changed: it goes to the guest, by way of the bench."""
+    bare = no_card(guest.guest) if guest.guest and not guest.addresses else None
+    if bare is not None:
+        return bare
     if not guest.addresses:
         return Stuck(
             f"{guest.says} has no address",

@@ -6,7 +6,7 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
 from kvmbench.check.outcomes import blocked, failed, passed
 from kvmbench.check.seeing import listed, need_link, need_netns, prefix, within
-from kvmbench.model import Check, Link, Netns, Outcome, Snapshot
+from kvmbench.model import Check, Fact, Link, Netns, Outcome, Snapshot
 
 KNOWN = ("REACHABLE", "STALE", "DELAY", "PROBE", "PERMANENT", "NOARP")
 """states of a neighbour whose hardware address is known (ip-neighbour(8))"""
@@ -21,7 +21,9 @@ def netns_exists(name: str, *, points: int = 1) -> Check:
             return room
         return passed(f"namespace {name} is there, with {listed(link.name for link in room.links)}")
 
-    return Check(f"{name}-exists", f"there is a network namespace {name}", judge, points)
+    return Check(
+        f"{name}-exists", f"there is a network namespace {name}", judge, points, facts=(Fact("netns", name),)
+    )
 
 
 def link_exists(name: str, netns: str = "", *, points: int = 1) -> Check:
@@ -34,7 +36,11 @@ def link_exists(name: str, netns: str = "", *, points: int = 1) -> Check:
         return passed(f"{name} is there{within(netns)}, a {link.kind or 'plain device'} with MAC {link.mac}")
 
     return Check(
-        f"{prefix(netns)}{name}-exists", f"there is an interface {name}{within(netns)}", judge, points
+        f"{prefix(netns)}{name}-exists",
+        f"there is an interface {name}{within(netns)}",
+        judge,
+        points,
+        facts=(Fact("link", name, netns=netns),),
     )
 
 
@@ -54,7 +60,33 @@ def link_up(name: str, netns: str = "", *, points: int = 1) -> Check:
             return passed(f"{name} is up{within(netns)}")
         return _no_carrier(link, netns)
 
-    return Check(f"{prefix(netns)}{name}-up", f"{name} is up{within(netns)}", judge, points)
+    return Check(
+        f"{prefix(netns)}{name}-up",
+        f"{name} is up{within(netns)}",
+        judge,
+        points,
+        facts=(Fact("up", name, netns=netns),),
+    )
+
+
+def link_mtu(name: str, mtu: int, netns: str = "", *, points: int = 1) -> Check:
+    """An interface takes packets up to this many bytes (ip-link(8), mtu)."""
+
+    def judge(seen: Snapshot) -> Outcome:
+        link = need_link(seen, name, netns)
+        if isinstance(link, Outcome):
+            return link
+        if link.mtu == mtu:
+            return passed(f"{name} takes packets of up to {mtu} bytes{within(netns)}")
+        return failed(
+            f"{name} has an MTU of {link.mtu}{within(netns)}, not {mtu}",
+            "Both ends of a way have to take packets of one size: `ip link set … mtu` changes it.",
+        )
+
+    says = f"{name} has an MTU of {mtu}{within(netns)}"
+    return Check(
+        f"{prefix(netns)}{name}-mtu", says, judge, points, facts=(Fact("mtu", name, str(mtu), netns),)
+    )
 
 
 def _no_carrier(link: Link, netns: str) -> Outcome:
@@ -87,7 +119,7 @@ def veth_pair(a: str, b: str, *, netns_b: str = "", points: int = 1) -> Check:
         return _joined(here, b, netns_b)
 
     says = f"{a} and {b}{within(netns_b)} are the two ends of one veth pair"
-    return Check(f"{a}-{b}-pair", says, judge, points)
+    return Check(f"{a}-{b}-pair", says, judge, points, facts=(Fact("veth", a, f"{b}@{netns_b}"),))
 
 
 def _need_veth(seen: Snapshot, name: str, netns: str) -> Link | Outcome:
@@ -141,7 +173,11 @@ def has_address(link: str, interface: str | IPv4Interface, *, netns: str = "", p
         return _other_address(found, wanted, holders)
 
     return Check(
-        f"{prefix(netns)}{link}-address", f"{link} has the address {wanted}{within(netns)}", judge, points
+        f"{prefix(netns)}{link}-address",
+        f"{link} has the address {wanted}{within(netns)}",
+        judge,
+        points,
+        facts=(Fact("address", link, str(wanted), netns),),
     )
 
 
@@ -204,6 +240,7 @@ def sysctl_is(key: str, value: str | int, *, netns: str = "", points: int = 1) -
         f"{key} is {wanted}{within(netns)}",
         judge,
         points,
+        facts=(Fact("sysctl", key, wanted, netns),),
     )
 
 
@@ -254,7 +291,11 @@ def route_to(
 
     name = "default" if network.prefixlen == 0 else str(network).replace("/", "-")
     return Check(
-        f"{prefix(netns)}route-{name}", f"packets for {network} go {road}{within(netns)}", judge, points
+        f"{prefix(netns)}route-{name}",
+        f"packets for {network} go {road}{within(netns)}",
+        judge,
+        points,
+        facts=(Fact("route", str(network), str(gateway or ""), netns),),
     )
 
 
@@ -287,4 +328,5 @@ def neighbour_known(address: str | IPv4Address, *, netns: str = "", points: int 
         f"the hardware address of {wanted} is known{within(netns)}",
         judge,
         points,
+        facts=(Fact("neighbour", wanted, netns=netns),),
     )

@@ -7,7 +7,7 @@ from kvmbench.check.outcomes import blocked, failed, passed
 from kvmbench.check.seeing import answer, place_says, place_short
 from kvmbench.check.stacks import owner_of, stack
 from kvmbench.check.way import target_address
-from kvmbench.model import Check, Outcome, Probe, ProbeResult, Snapshot
+from kvmbench.model import Check, Fact, Outcome, Probe, ProbeResult, Snapshot
 
 
 def _target_says(target: str, port: int) -> str:
@@ -31,7 +31,14 @@ def pings(source: str, target: str, *, points: int = 1) -> Check:
         return failed(*stuck_at(seen, source, target))
 
     says = f"{place_says(source)} pings {place_says(target)}"
-    return Check(f"{place_short(source)}-pings-{place_short(target)}", says, judge, points, (probe,))
+    return Check(
+        f"{place_short(source)}-pings-{place_short(target)}",
+        says,
+        judge,
+        points,
+        (probe,),
+        facts=(Fact("answer"),),
+    )
 
 
 def tcp_answers(source: str, target: str, port: int, *, points: int = 1) -> Check:
@@ -55,7 +62,12 @@ def tcp_answers(source: str, target: str, port: int, *, points: int = 1) -> Chec
 
     name = f"{place_short(source)}-connects-{_target_short(target, port)}"
     return Check(
-        name, f"{place_says(source)} connects to {_target_says(target, port)}", judge, points, (probe,)
+        name,
+        f"{place_says(source)} connects to {_target_says(target, port)}",
+        judge,
+        points,
+        (probe,),
+        facts=(Fact("answer"),),
     )
 
 
@@ -87,7 +99,7 @@ def must_not_reach(source: str, target: str, *, port: int = 0, points: int = 1) 
 
     says = f"{place_says(source)} does not reach {_target_says(target, port)}"
     name = f"{place_short(source)}-cannot-reach-{_target_short(target, port)}"
-    return Check(name, says, judge, points, (probe,))
+    return Check(name, says, judge, points, (probe,), facts=(Fact("silence"),))
 
 
 def _proves_nothing(seen: Snapshot, probe: Probe) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kvmbench.check.outcomes import failed, passed
 from kvmbench.check.seeing import answer, need_guest, need_running
-from kvmbench.model import Check, Guest, Outcome, Probe, Snapshot
+from kvmbench.model import Check, Fact, Guest, Outcome, Probe, Snapshot
 
 VNC_BASE = 5900
 
@@ -34,7 +34,12 @@ def vnc_served(name: str, display: int, *, points: int = 1) -> Check:
         return _wrong_display(seen, guest, display) or _banner(seen, guest, probe)
 
     return Check(
-        f"{name}-vnc", f"the screen of {name} is served at display :{display}", judge, points, (probe,)
+        f"{name}-vnc",
+        f"the screen of {name} is served at display :{display}",
+        judge,
+        points,
+        (probe,),
+        facts=(Fact("vnc", name, str(display)),),
     )
 
 
@@ -96,4 +101,6 @@ def console_served(name: str, *, points: int = 1) -> Check:
             )
         return passed(f"the console of {name} is {guest.console}")
 
-    return Check(f"{name}-console", f"guest {name} has a serial console", judge, points)
+    return Check(
+        f"{name}-console", f"guest {name} has a serial console", judge, points, facts=(Fact("console", name),)
+    )

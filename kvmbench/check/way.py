@@ -81,6 +81,9 @@ def _forwards(host: Stack) -> bool:
 
 def _leave(here: Stack, address: IPv4Address) -> Route | Stuck:
     """The route by which a host sends a packet."""
+    bare = no_card(here.guest) if here.guest and not here.addresses else None
+    if bare is not None:
+        return bare
     if not here.addresses:
         return Stuck(
             f"{here.says} has no address of its own",
@@ -103,6 +106,21 @@ def _leave(here: Stack, address: IPv4Address) -> Route | Stuck:
         f"{here.says} has no route to {address}",
         f"On {here.says}, `ip route` lists the known networks: {address} is in none.",
     )
+
+
+def no_card(guest: Guest) -> Stuck | None:
+    """Why a guest can have no address at all; None when it has a card."""
+    if not guest.nics:
+        return Stuck(
+            f"{guest.name} has no network card",
+            f"A card is an option of its own, -net nic or -nic: start {guest.name} with one.",
+        )
+    if guest.inside and not guest.inside.drivers:
+        return Stuck(
+            f"{guest.name} sees no network card",
+            f"No card, or one that its kernel has no driver for: look at -net nic of {guest.name}.",
+        )
+    return None
 
 
 def _is_down(host: Stack, link: Link) -> Stuck:
@@ -154,12 +172,23 @@ def _in(seen: Snapshot, host: Stack, name: str) -> Stuck | None:
 def _guest_cable(seen: Snapshot, guest: Guest) -> Stuck | None:
     """Why a guest's card leads nowhere."""
     taps = [tap for nic in guest.nics if nic.tap and (tap := seen.link(nic.tap))]
+    if not taps and guest.nics and any(word.split(",")[0] == "tap" for word in guest.argv):
+        return Stuck(
+            f"the tap of {guest.name} is not on the bench any more",
+            "Its tap is gone from under it: start the guest again, it makes a new one.",
+        )
     if not taps:
         return Stuck(
             f"{guest.name} has no tap on the bench",
             f"A card without a tap is a socket without a cable: start {guest.name} with -net tap.",
         )
     plugged = [tap for tap in taps if tap.master]
+    room = seen.netns("")
+    if not plugged and room and not any(link.kind == "bridge" for link in room.links):
+        return Stuck(
+            f"{taps[0].name} of {guest.name} belongs to no bridge, and there is none on the bench",
+            "The switch itself is missing: make the bridge, then plug the tap in.",
+        )
     if not plugged:
         return Stuck(
             f"{taps[0].name} of {guest.name} belongs to no bridge",
@@ -195,6 +224,12 @@ def wire_of(seen: Snapshot, host: Stack, name: str) -> frozenset[tuple[str, str]
 def _two_wires(seen: Snapshot, here: Stack, route: Route, there: Stack, came_in: str) -> Stuck | None:
     """Sender and receiver are plugged into two different wires."""
     mine, theirs = wire_of(seen, here, route.link or ""), wire_of(seen, there, came_in)
+    if mine is not None and theirs is None and there.netns and came_in not in ("", "lo"):
+        ours = " and ".join(sorted(name for _, name in mine))
+        return Stuck(
+            f"{here.says} is on {ours}, and {there.says} has that address on {came_in}",
+            f"The address sits on another wire: move it to where {here.says} is plugged in.",
+        )
     if mine is None or theirs is None or mine == theirs:
         return None
     ours, others = (" and ".join(sorted(name for _, name in wire)) for wire in (mine, theirs))
@@ -214,8 +249,12 @@ def _nobody(seen: Snapshot, here: Stack, route: Route, hop: IPv4Address, there: 
             f"A gateway is somebody: {hop} has to be an address of the host that passes packets on.",
         )
     silent = [guest.name for guest in seen.guests if guest.inside is None]
-    unsure = f" (no word from {', '.join(silent)})" if silent else ""
+    if silent:
+        return Stuck(
+            f"nobody has the address {hop} (no word from {', '.join(silent)})",
+            f"{silent[0]} says nothing, and may be the one: is it running, and booted?",
+        )
     return Stuck(
-        f"nobody has the address {hop}{unsure}",
+        f"nobody has the address {hop}",
         f"Give {hop} to the interface that is to answer, and set that up.",
     )

@@ -1,5 +1,6 @@
 """Frozen nouns without I/O: what a look at a bench can hold."""
 
+from kvmbench.model.fact import Fact
 from kvmbench.model.guest import Drive, Guest, Inside, Nic
 from kvmbench.model.host import FileSeen, HostFacts, Image
 from kvmbench.model.network import (
@@ -24,6 +25,7 @@ __all__ = [
     "Check",
     "DhcpServer",
     "Drive",
+    "Fact",
     "FdbEntry",
     "FileSeen",
     "Guest",

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from kvmbench.model.fact import Fact
 from kvmbench.model.probe import Probe
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ class Check:
     judge: Callable[[Snapshot], Outcome]
     points: int = 1
     probes: tuple[Probe, ...] = ()
+    facts: tuple[Fact, ...] = ()
+    """what it states; `kvmbench mutate` breaks each in every way that it knows"""
 
     def __call__(self, seen: Snapshot) -> Outcome:
         return self.judge(seen)

@@ -13,11 +13,13 @@ class Probe:
     """
 
     kind: str
-    """ping, tcp, http, ssh or dhcp"""
+    """ping, tcp, http, ssh, host-key, dns or dhcp"""
     source: str
     target: str = ""
     """an address, or `guest:NAME` for whatever address that guest has on its first NIC"""
     port: int = 0
+    question: str = ""
+    """the name that a name server is asked for"""
 
     @staticmethod
     def ping(source: str, target: str) -> Probe:
@@ -38,6 +40,16 @@ class Probe:
     def tcp(source: str, target: str, port: int) -> Probe:
         """A connection opens; `said` is the first line that the service sends of itself, if any."""
         return Probe("tcp", source, target, port)
+
+    @staticmethod
+    def host_key(source: str, target: str, port: int = 22) -> Probe:
+        """An sshd shows its key; `said` is the fingerprint, as `ssh-keygen -l` prints it: SHA256:…"""
+        return Probe("host-key", source, target, port)
+
+    @staticmethod
+    def dns(source: str, server: str, name: str, port: int = 53) -> Probe:
+        """A name server knows an address of a name; `said` is the first one."""
+        return Probe("dns", source, server, port, name)
 
     @staticmethod
     def dhcp(source: str) -> Probe:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 import shlex
 from collections.abc import Mapping, Sequence
@@ -32,6 +34,24 @@ def ssh(target: str, port: int) -> list[str]:
     return ["ssh", "-i", KEY, *options, "-p", str(port), f"root@{target}", "hostname"]
 
 
+def key_scan(target: str, port: int) -> list[str]:
+    """Print the host key of an sshd (ssh-keyscan(1))."""
+    return ["ssh-keyscan", "-T", "4", "-t", "ed25519,ecdsa,rsa", "-p", str(port), target]
+
+
+def fingerprint(printed: str) -> str:
+    """The fingerprint of the first key that ssh-keyscan printed; "" when it printed none.
+
+    >>> fingerprint("# 10.1.1.1:22 SSH-2.0-dropbear\\n10.1.1.1 ssh-ed25519 AAAA\\n")
+    'SHA256:cJ6AyISHokEeHuTfufIqhhSS0gxHZRUMDHlKvXD4FHw'
+    """
+    keys = sorted(line.split()[1:3] for line in printed.splitlines() if line and not line.startswith("#"))
+    if not keys or len(keys[0]) < 2:
+        return ""
+    digest = hashlib.sha256(base64.b64decode(keys[0][1] + "==")).digest()
+    return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
+
+
 def outside_argv(probe: Probe, target: str) -> list[str] | None:
     """A command for the outside host; None for a question that it is not asked."""
     if probe.kind == "ping":
@@ -44,6 +64,8 @@ def outside_argv(probe: Probe, target: str) -> list[str] | None:
         return ["curl", "-sS", "-f", "-m", "4", _url(probe, target)]
     if probe.kind == "ssh":
         return ssh(target, probe.port)
+    if probe.kind == "host-key":
+        return key_scan(target, probe.port)
     return None
 
 
@@ -94,6 +116,9 @@ def answer(probe: Probe, done: Completed) -> Answer:
         return Answer(bool(offered), offered, "" if offered else "no offer came")
     if probe.kind == "http":
         return Answer(True, done.out.strip())
+    if probe.kind == "host-key":
+        shown = fingerprint(done.out)
+        return Answer(bool(shown), shown, "" if shown else _complaint(done))
     return Answer(True, lines[0] if lines else "")
 
 

@@ -98,6 +98,10 @@ def _locally(probe: Probe, target: str, machine: Machine, left_s: float) -> Answ
         return wire.http_get(target, probe.port)
     if probe.kind == "ssh":
         return asking.answer(probe, machine.run(asking.ssh(target, probe.port), timeout_s=left_s))
+    if probe.kind == "host-key":
+        return asking.answer(probe, machine.run(asking.key_scan(target, probe.port), timeout_s=left_s))
+    if probe.kind == "dns":
+        return wire.dns(target, probe.port, probe.question)
     return _not_asked(probe)
 
 

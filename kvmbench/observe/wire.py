@@ -13,6 +13,7 @@ _ECHO_REPLY, _UNREACHABLE, _ECHO, _EXCEEDED = 0, 3, 8, 11
 _WHY = {0: "network unreachable", 1: "host unreachable", 2: "protocol unreachable", 3: "port unreachable"}
 """RFC 792; the further codes are about being forbidden"""
 _BANNER_S = 1.5
+_RECURSE, _NO_SUCH_NAME, _POINTER, _DNS_HEAD = 0x0100, 3, 0xC0, 12
 _MOST_BYTES = 4096
 
 
@@ -140,3 +141,50 @@ def _words(error: OSError, timeout_s: float) -> str:
     if isinstance(error, TimeoutError):
         return f"no answer within {timeout_s:g} s"
     return error.strerror or str(error)
+
+
+def dns(server: str, port: int, name: str, *, tries: int = 2, wait_s: float = 1.0) -> Answer:
+    """What address a name server has for a name (RFC 1035, 4.1), over UDP."""
+    number = secrets.token_bytes(2)
+    try:
+        labels = b"".join(bytes([len(one)]) + one for one in name.encode("ascii").split(b"."))
+    except (UnicodeEncodeError, ValueError):
+        return Answer(None, why=f"{name!r} is no host name")
+    asked = labels + b"\0" + struct.pack("!HH", 1, 1)
+    query = number + struct.pack("!HHHHH", _RECURSE, 1, 0, 0, 0) + asked
+    why = f"no answer to {tries} questions of {wait_s:g} s each"
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as plug:
+        plug.settimeout(wait_s)
+        for _ in range(tries):
+            try:
+                plug.connect((server, port))  # so that a refusal is heard, and nobody else's answer
+                plug.send(query)
+                reply = plug.recv(_MOST_BYTES)
+            except TimeoutError:
+                continue
+            except OSError as error:
+                why = error.strerror or str(error)
+                continue
+            if reply[:2] == number and len(reply) > _DNS_HEAD:
+                return resolved(reply, len(query))
+    return Answer(False, why=why)
+
+
+def resolved(reply: bytes, at: int) -> Answer:
+    """The first IPv4 address in a name server's reply whose answers begin `at` a place."""
+    code, count = reply[3] & 0x0F, struct.unpack_from("!H", reply, 6)[0]
+    if code not in (0, _NO_SUCH_NAME):
+        return Answer(False, why=f"the name server answers with error {code}")
+    try:
+        for _ in range(count if code == 0 else 0):
+            while reply[at] and reply[at] < _POINTER:
+                at += reply[at] + 1
+            at += 2 if reply[at] >= _POINTER else 1
+            kind, _, _, length = struct.unpack_from("!HHIH", reply, at)
+            at += 10
+            if kind == 1 and length == 4:
+                return Answer(True, socket.inet_ntoa(reply[at : at + 4]))
+            at += length
+    except (IndexError, struct.error, OSError):
+        return Answer(False, why="what came is no reply of a name server")
+    return Answer(False, why="no such name")

@@ -27,7 +27,7 @@ from kvmbench.model import (
     Rule,
     Snapshot,
 )
-from tests.check.changes import change_netns
+from kvmbench.mutate.changes import change_netns
 
 GIB = 1 << 30
 NOW = 1_800_000_000.0

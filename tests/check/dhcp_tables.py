@@ -10,13 +10,7 @@ from kvmbench.check import (
     leased_by,
 )
 from kvmbench.model import Lease, Rule, Snapshot
-from tests.check.benches import (
-    C2_MAC,
-    NOW,
-    OFFER,
-    server,
-)
-from tests.check.changes import (
+from kvmbench.mutate.changes import (
     addressed,
     answer,
     booting,
@@ -30,6 +24,12 @@ from tests.check.changes import (
     unanswered,
     unasked,
     without_link,
+)
+from tests.check.benches import (
+    C2_MAC,
+    NOW,
+    OFFER,
+    server,
 )
 from tests.check.tables import Mistake, Table
 from tests.check.wire import FINISHED, NO_C2, SOLVED

@@ -19,8 +19,7 @@ from kvmbench.check import (
     vnc_served,
 )
 from kvmbench.model import Drive, Nic, Snapshot
-from tests.check.benches import C1_MAC, C2_MAC, SCREEN_1, bridge, solved
-from tests.check.changes import (
+from kvmbench.mutate.changes import (
     addressed,
     answer,
     booting,
@@ -38,6 +37,7 @@ from tests.check.changes import (
     without_link,
     without_netns,
 )
+from tests.check.benches import C1_MAC, C2_MAC, SCREEN_1, bridge, solved
 from tests.check.tables import Mistake, Table
 
 SOLVED = solved()

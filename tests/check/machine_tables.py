@@ -12,14 +12,14 @@ from kvmbench.check import (
     script_file,
 )
 from kvmbench.model import HostFacts, Snapshot
-from tests.check.benches import GIB, solved
-from tests.check.changes import (
+from kvmbench.mutate.changes import (
     booting,
     change_file,
     change_guest,
     change_image,
     without_guest,
 )
+from tests.check.benches import GIB, solved
 from tests.check.tables import Mistake, Table
 
 SOLVED = solved()

@@ -9,16 +9,7 @@ from kvmbench.check import (
     source_nat,
 )
 from kvmbench.model import Rule, Snapshot
-from tests.check.benches import (
-    DNAT,
-    FORWARD_DROP,
-    MASQUERADE,
-    NFT_DNAT,
-    PAGE,
-    SHELL,
-    SNAT,
-)
-from tests.check.changes import (
+from kvmbench.mutate.changes import (
     addressed,
     answer,
     booting,
@@ -28,6 +19,15 @@ from tests.check.changes import (
     rules,
     unanswered,
     unasked,
+)
+from tests.check.benches import (
+    DNAT,
+    FORWARD_DROP,
+    MASQUERADE,
+    NFT_DNAT,
+    PAGE,
+    SHELL,
+    SNAT,
 )
 from tests.check.tables import Mistake, Table
 from tests.check.wire import (

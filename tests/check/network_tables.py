@@ -21,8 +21,7 @@ from kvmbench.check import (
     veth_pair,
 )
 from kvmbench.model import BridgePort, BridgeState, FdbEntry, Link, Neighbour, Netns, Route, Snapshot
-from tests.check.benches import C1_MAC, bridge, solved, tap, untouched
-from tests.check.changes import (
+from kvmbench.mutate.changes import (
     change_link,
     change_netns,
     down,
@@ -32,6 +31,7 @@ from tests.check.changes import (
     without_netns,
     without_routes,
 )
+from tests.check.benches import C1_MAC, bridge, solved, tap, untouched
 from tests.check.tables import Mistake, Table
 
 SOLVED = solved()

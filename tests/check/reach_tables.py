@@ -11,21 +11,7 @@ from kvmbench.check import (
     tcp_answers,
 )
 from kvmbench.model import Link, Probe, Route, Snapshot
-from tests.check.benches import (
-    DNAT,
-    FORWARD_DROP,
-    INTRUDER,
-    PING_BENCH,
-    PING_EACH_OTHER,
-    PING_FROM_ROUTER,
-    PING_OUTSIDE,
-    PING_ROUTER,
-    SNAT,
-    SSHD,
-    bridge,
-    near,
-)
-from tests.check.changes import (
+from kvmbench.mutate.changes import (
     addressed,
     answer,
     booting,
@@ -41,6 +27,20 @@ from tests.check.changes import (
     with_link,
     without_link,
     without_routes,
+)
+from tests.check.benches import (
+    DNAT,
+    FORWARD_DROP,
+    INTRUDER,
+    PING_BENCH,
+    PING_EACH_OTHER,
+    PING_FROM_ROUTER,
+    PING_OUTSIDE,
+    PING_ROUTER,
+    SNAT,
+    SSHD,
+    bridge,
+    near,
 )
 from tests.check.tables import Mistake, Table
 from tests.check.wire import (

@@ -6,10 +6,7 @@ from dataclasses import replace
 from ipaddress import IPv4Address
 
 from kvmbench.model import Rule
-from tests.check.benches import (
-    solved,
-)
-from tests.check.changes import (
+from kvmbench.mutate.changes import (
     booting,
     change_guest,
     change_inside,
@@ -18,6 +15,9 @@ from tests.check.changes import (
     sysctl,
     without_guest,
     without_netns,
+)
+from tests.check.benches import (
+    solved,
 )
 
 SOLVED = solved()

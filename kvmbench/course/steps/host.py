@@ -6,7 +6,7 @@ from kvmbench.act import file
 from kvmbench.act.action import Action
 from kvmbench.check import file_link, kvm_reported
 from kvmbench.course.step import Mistake, Rotted, Step
-from kvmbench.model import Check, Outcome, Snapshot, failed
+from kvmbench.model import Check, Fact, Outcome, Snapshot, failed
 from kvmbench.qemu import launcher
 
 COMMAND = "/usr/bin/qemu-kvm"
@@ -25,7 +25,7 @@ def engine_known(*, points: int = 1) -> Check:
             )
         return reported(seen)
 
-    return Check(reported.name, reported.says, judge, points)
+    return Check(reported.name, reported.says, judge, points, facts=(Fact("engine", COMMAND),))
 
 
 def _look(says: str, line: str) -> Action:

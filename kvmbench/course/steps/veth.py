@@ -43,6 +43,7 @@ STEP = Step(
             f"{ONE} and {OTHER} are the two ends of one veth pair",
             veth_pair(ONE, OTHER),
             veth_pair(ONE, OTHER, netns_b=NETNS),  # where the next step puts it
+            second_is_meant=lambda seen: seen.link(OTHER, NETNS) is not None,
             points=2,
         ),
         link_up(ONE, points=1),
