@@ -7,19 +7,17 @@ to find the fitting hint, behaviour is proved by what a probe brought back.
 from kvmbench.check.bridge import bridge_exists, bridge_up, fdb_knows, port_of, stp_state
 from kvmbench.check.dhcp import dhcp_serves, leased_by
 from kvmbench.check.guests import (
-    guest_cpu,
     guest_disk,
     guest_hardware,
     guest_mac,
-    guest_machine,
     guest_nic_model,
-    guest_paused,
     guest_running,
     plugged_into,
 )
 from kvmbench.check.host import ksm_running, kvm_reported
 from kvmbench.check.images import file_link, image_is, script_file
 from kvmbench.check.inside import guest_address, guest_gateway, nic_driver
+from kvmbench.check.machines import guest_cpu, guest_machine, guest_paused
 from kvmbench.check.nat import dnat_ssh, source_nat
 from kvmbench.check.network import (
     has_address,

@@ -5,10 +5,8 @@ from __future__ import annotations
 import posixpath
 
 from kvmbench.check.bridge import need_bridge_up, port_trouble
-from kvmbench.check.outcomes import blocked, failed, passed
+from kvmbench.check.outcomes import failed, passed
 from kvmbench.check.seeing import (
-    UNSETTLED,
-    halted,
     listed,
     need_guest,
     need_netns,
@@ -19,10 +17,6 @@ from kvmbench.model import Check, Drive, Fact, Guest, Nic, Outcome, Snapshot
 
 QEMU_MAC = "52:54:00:12:34:56"
 """what QEMU gives every first NIC whose MAC nobody chose"""
-
-
-QEMU_CPU = "qemu64"
-"""the processor of every x86 guest whose model nobody chose"""
 
 
 def engine_says(guest: Guest) -> str:
@@ -68,76 +62,6 @@ def guest_hardware(name: str, *, memory_mib: int, vcpus: int, points: int = 1) -
         points,
         facts=(Fact("hardware", name, f"{memory_mib} {vcpus}"),),
     )
-
-
-def guest_paused(name: str, *, points: int = 1) -> Check:
-    """A guest is there and its virtual processors stand still."""
-
-    def judge(seen: Snapshot) -> Outcome:
-        guest = need_guest(seen, name)
-        if isinstance(guest, Outcome):
-            return guest
-        if guest.status == "paused":
-            return passed(f"{name} is paused (pid {guest.pid})")
-        if guest.status in UNSETTLED:
-            return blocked(
-                f"{name} is there (pid {guest.pid}), and QEMU says of it: {guest.status}",
-                "Wait until QEMU answers, then check again.",
-            )
-        if guest.status != "running":
-            return failed(*halted(guest))
-        return failed(
-            f"{name} is running", "`stop` in its monitor holds its processors (qemu(1), QEMU Monitor)."
-        )
-
-    return Check(f"{name}-paused", f"guest {name} is paused", judge, points, facts=(Fact("paused", name),))
-
-
-def guest_machine(name: str, machine: str, *, points: int = 1) -> Check:
-    """A guest is a machine of this kind, whichever version of it: pc, q35, …"""
-
-    def judge(seen: Snapshot) -> Outcome:
-        guest = need_guest(seen, name)
-        if isinstance(guest, Outcome):
-            return guest
-        if machine_name(guest.machine) == machine_name(machine):
-            return passed(f"{name} is a machine of kind {guest.machine}")
-        return failed(
-            f"{name} is a machine of kind {guest.machine or 'unknown'}, not {machine}",
-            "-machine chooses the board; without it you get QEMU's default (`-machine help` lists them).",
-        )
-
-    says = f"guest {name} is a machine of kind {machine}"
-    return Check(f"{name}-machine-{machine}", says, judge, points, facts=(Fact("machine", name, machine),))
-
-
-def machine_name(machine: str) -> str:
-    """A board without its version.
-
-    >>> machine_name("pc-q35-7.2"), machine_name("pc-i440fx-7.2"), machine_name("q35"), machine_name("pc")
-    ('q35', 'pc', 'q35', 'pc')
-    """
-    if "q35" in machine:
-        return "q35"
-    return "pc" if machine.startswith("pc") else machine
-
-
-def guest_cpu(name: str, cpu: str, *, points: int = 1) -> Check:
-    """A guest sees this model of processor."""
-
-    def judge(seen: Snapshot) -> Outcome:
-        guest = need_guest(seen, name)
-        if isinstance(guest, Outcome):
-            return guest
-        if (guest.cpu or QEMU_CPU).partition(",")[0] == cpu:
-            return passed(f"{name} sees a CPU of model {cpu}")
-        return failed(
-            f"{name} sees a CPU of model {guest.cpu or QEMU_CPU}, not {cpu}",
-            "-cpu chooses the model that the guest sees (`-cpu help` lists them).",
-        )
-
-    says = f"guest {name} sees a CPU of model {cpu}"
-    return Check(f"{name}-cpu-{cpu}", says, judge, points, facts=(Fact("cpu", name, cpu),))
 
 
 def _need_nic(seen: Snapshot, name: str) -> Guest | Outcome:
@@ -240,7 +164,7 @@ def guest_disk(
     cache: str | None = None,
     points: int = 1,
 ) -> Check:
-    """A guest has this image as a disk, behind this interface; `format` and `cache` None: they do not matter."""
+    """A guest has this image as a disk, behind this interface; `format` and `cache` where they matter."""
 
     def judge(seen: Snapshot) -> Outcome:
         guest = need_guest(seen, name)

@@ -19,7 +19,7 @@ def _closed(seen: Snapshot, said: ProbeResult, what: str) -> Outcome:
     if refused(said):
         return failed(
             f"{place_says(probe.target)} is there, and nobody listens at its port {probe.port}",
-            f"Packets arrive and {what} does not run there: `ss -ln` on the other side lists who does (ss(8)).",
+            f"Packets arrive and {what} does not run there: `ss -ln` there lists who listens (ss(8)).",
         )
     protocol = "udp" if probe.kind == "dns" else "tcp"
     return failed(*stuck_at(seen, probe.source, probe.target, protocol=protocol, port=probe.port))

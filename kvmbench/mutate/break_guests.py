@@ -7,7 +7,7 @@ from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Interface
 from typing import Any
 
-from kvmbench.model import Drive, Guest, Inside, Link, Nic, Snapshot
+from kvmbench.model import Drive, Guest, Inside, Nic, Snapshot
 from kvmbench.mutate import changes
 from kvmbench.mutate.mutant import Atom, Mutant
 
@@ -257,16 +257,11 @@ def _addressed(seen: Snapshot, guest: Guest, inside: Inside, card: str) -> Itera
         other = next((link for link in twin.inside.addresses if link != "lo"), "eth0")
         both = changes.change_inside(seen, twin.name, addresses={**twin.inside.addresses, other: (held,)})
         lost = _of(guest, "inside", "address-once") | _of(twin, "inside", "address", "this")
-        words = (
+        twice = (
             "An address belongs to one host",
             "That is not the address",
             "A lease is a promise",
             "leads to an address",
             NOBODY,
         )
-        yield Mutant("address twice", f"inside {name} and {twin.name}", both, lost, words)
-
-
-def strange_link() -> Link:
-    """An interface of nobody's."""
-    return Link("dummy7", 70, "dummy", "52:54:00:77:77:77", up=True, carrier=False)
+        yield Mutant("address twice", f"inside {name} and {twin.name}", both, lost, twice)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from ipaddress import IPv4Interface, IPv4Network
 
-from kvmbench.model import BridgePort, BridgeState, FdbEntry, Link, Neighbour, Netns, Route, Snapshot
+from kvmbench.model import BridgePort, BridgeState, Link, Netns, Route, Snapshot
 from kvmbench.mutate import changes
 from kvmbench.mutate.mutant import Atom, Mutant
 
@@ -38,20 +38,20 @@ def _atom(link: Link, netns: str, *parts: str) -> Atom:
     return ("link", netns, link.name, *parts)
 
 
-def _room(seen: Snapshot, netns: str) -> Netns:
+def room_of(seen: Snapshot, netns: str) -> Netns:
     found = seen.netns(netns)
     assert found is not None
     return found
 
 
 def _ports(seen: Snapshot, bridge: str, **changed: object) -> Snapshot:
-    for link in _room(seen, "").links:
+    for link in room_of(seen, "").links:
         if link.master == bridge:
             seen = changes.change_link(seen, link.name, "", **changed)
     return seen
 
 
-def _remove(seen: Snapshot, link: Link, netns: str) -> tuple[Snapshot, frozenset[Atom]]:
+def remove(seen: Snapshot, link: Link, netns: str) -> tuple[Snapshot, frozenset[Atom]]:
     """What `ip link delete` leaves: a cable's other end goes too, a bridge's ports are free."""
     lost = {_atom(link, netns), *_routes_of(seen, link, netns)}
     seen = changes.without_link(seen, link.name, netns)
@@ -59,7 +59,7 @@ def _remove(seen: Snapshot, link: Link, netns: str) -> tuple[Snapshot, frozenset
         seen = changes.without_link(seen, link.peer, link.peer_netns or "")
         lost.add(("link", link.peer_netns or "", link.peer))
         lost |= _routes_of(seen, replace(link, name=link.peer), link.peer_netns or "")
-    room = _room(seen, netns)
+    room = room_of(seen, netns)
     fdb = tuple(line for line in room.fdb if link.name not in (line.bridge, line.port))
     seen = changes.change_netns(seen, netns, fdb=fdb)
     if link.kind == "bridge":
@@ -81,12 +81,12 @@ def _routes_of(seen: Snapshot, link: Link, netns: str) -> set[Atom]:
 
 
 def _gone(seen: Snapshot, link: Link, netns: str) -> Iterator[Mutant]:
-    without, lost = _remove(seen, link, netns)
+    without, lost = remove(seen, link, netns)
     words = (
         f"Create {link.name} first",
         "A bridge is a link of type bridge",
         "Its tap is gone from under it",
-        *_UNROUTED,
+        *UNROUTED,
     )
     others = (f"Create {link.peer} first",) if link.kind == "veth" else ()
     yield Mutant("removed", _where(link, netns), without, lost, (*words, *others))
@@ -94,7 +94,7 @@ def _gone(seen: Snapshot, link: Link, netns: str) -> Iterator[Mutant]:
         return
     new = link.name[:-1] + "x"
     renamed = changes.change_link(seen, link.name, netns, name=new)
-    routes = tuple(replace(r, link=new) if r.link == link.name else r for r in _room(seen, netns).routes)
+    routes = tuple(replace(r, link=new) if r.link == link.name else r for r in room_of(seen, netns).routes)
     renamed = changes.change_netns(renamed, netns, routes=routes)
     renamed = _ports(renamed, link.name, master=new) if link.kind == "bridge" else renamed
     if link.kind == "veth" and link.peer:
@@ -116,7 +116,7 @@ def _gone(seen: Snapshot, link: Link, netns: str) -> Iterator[Mutant]:
         yield from _moved(seen, link, netns)
 
 
-_UNROUTED = (
+UNROUTED = (
     "`ip route add` takes",
     "A wider route takes",
     "The switch itself is missing",
@@ -222,7 +222,7 @@ def _peer(seen: Snapshot, link: Link, netns: str) -> Iterator[Mutant]:
     hidden = changes.change_link(seen, link.name, netns, peer=None, peer_netns=None)
     hidden = changes.without_link(hidden, link.peer, link.peer_netns or "")
     lost = frozenset({_atom(link, netns, "peer"), ("link", link.peer_netns or "", link.peer)})
-    unseen = ("out of reach", f"Create {link.peer} first", *_UNROUTED)
+    unseen = ("out of reach", f"Create {link.peer} first", *UNROUTED)
     yield Mutant("other end in a namespace without a name", _where(link, netns), hidden, lost, unseen)
 
 
@@ -230,7 +230,7 @@ def _inet(seen: Snapshot, link: Link, netns: str, wanted: frozenset[Atom]) -> It
     """Addresses: none, another one, too wide, twice, or elsewhere."""
     if not link.inet:
         return
-    held, kept, room = link.inet[0], link.inet[1:], _room(seen, netns)
+    held, kept, room = link.inet[0], link.inet[1:], room_of(seen, netns)
     routes = frozenset(_routes_of(seen, link, netns))
     bare = changes.change_link(changes.without_routes(seen, link.name, netns), link.name, netns, inet=kept)
     here = ("inet",)
@@ -239,7 +239,7 @@ def _inet(seen: Snapshot, link: Link, netns: str, wanted: frozenset[Atom]) -> It
         "A gateway is somebody",
         f"Give {held.ip} to the interface",
         f"has to have {held.ip}",
-        *_UNROUTED,
+        *UNROUTED,
     )
     alone = (
         "dnsmasq serves a network only when",
@@ -266,7 +266,7 @@ def _inet(seen: Snapshot, link: Link, netns: str, wanted: frozenset[Atom]) -> It
     if link.kind == "bridge":
         wider = replace(wider, probes=tuple(replace(p, said=p.said.replace(*masks)) for p in wider.probes))
     lost = frozenset({_atom(link, netns, "inet", "prefix"), ("route", netns, str(held.network))})
-    yield Mutant("wrong prefix", _where(link, netns), wider, lost, ("its prefix length is not", *_UNROUTED))
+    yield Mutant("wrong prefix", _where(link, netns), wider, lost, ("its prefix length is not", *UNROUTED))
     twins = [one for one in room.links if one.master == link.name][:1]
     twins += [one for one in room.links if one.name not in (link.name, "lo") and one.master is None][:1]
     for twin in twins:
@@ -289,7 +289,7 @@ def _inet(seen: Snapshot, link: Link, netns: str, wanted: frozenset[Atom]) -> It
 
 
 def replace_network(room: Netns, link: str, old: IPv4Network, new: IPv4Network) -> tuple[Route, ...]:
-    """The routes of a room, where the one that the kernel made of an address leads to a network of other width."""
+    """The routes of a room, where the one that the kernel made of an address is of another width."""
     return tuple(
         replace(line, destination=new) if (line.link, line.destination) == (link, old) else line
         for line in room.routes
@@ -319,96 +319,3 @@ _PARTS = {
     "stp": _stp,
     "mtu": _mtu,
 }
-
-
-def room_mutants(seen: Snapshot, wanted: frozenset[Atom]) -> Iterator[Mutant]:
-    """Each namespace, and what is in it beside its links."""
-    for netns in sorted({atom[1] for atom in wanted if atom[0] == "netns"}):
-        if not netns:
-            unseen = changes.without_netns(seen, "")
-            lost = frozenset(atom[:2] for atom in wanted if atom[:2] in (("netns", ""), ("link", "")))
-            yield Mutant(
-                "not looked at", "the bench's own network", unseen, lost, (), "blocked", silences=False
-            )
-            continue
-        gone = changes.without_netns(seen, netns)
-        lost = frozenset({("netns", netns), ("link", netns)})
-        for link in _room(seen, "").links:
-            if link.peer_netns == netns and link.kind == "veth":  # the kernel ends it with its other end
-                gone, more = _remove(gone, link, "")
-                lost |= more
-        words = ("The namespace comes first", "An interface is in one namespace", "Create ", *_UNROUTED)
-        yield Mutant("removed", f"namespace {netns}", gone, lost, words)
-        other = replace(
-            seen, namespaces=tuple(_renamed(room, netns, netns + "x") for room in seen.namespaces)
-        )
-        lost = frozenset({("netns", netns), ("link", netns)})
-        yield Mutant("renamed", f"namespace {netns}", other, lost, ("The namespace comes first", *words))
-    for atom in sorted(atom for atom in wanted if atom[0] in _LINES):
-        yield from _LINES[atom[0]](seen, atom)
-
-
-def _renamed(room: Netns, old: str, new: str) -> Netns:
-    links = tuple(replace(one, peer_netns=new) if one.peer_netns == old else one for one in room.links)
-    return replace(room, name=new if room.name == old else room.name, links=links)
-
-
-def _routes(seen: Snapshot, atom: Atom) -> Iterator[Mutant]:
-    netns, network = atom[1], IPv4Network(atom[2])
-    room = _room(seen, netns)
-    line = next((one for one in room.routes if one.destination == network), None)
-    if line is None:
-        return
-    others = tuple(one for one in room.routes if one.destination != network)
-    where, lost = f"route to {network}{' in ' + netns if netns else ''}", frozenset({atom})
-    words = (
-        "`ip route add` takes",
-        "A wider route takes these packets now",
-        "`ip route` lists",
-        "no way back",
-    )
-    yield Mutant("removed", where, changes.change_netns(seen, netns, routes=others), lost, words)
-    gateway = IPv4Address("10.9.9.9") if line.gateway is None else line.gateway + 1
-    wrong = changes.change_netns(seen, netns, routes=(*others, replace(line, gateway=gateway)))
-    yield Mutant("by another gateway", where, wrong, lost, ("`ip route replace` changes",))
-    if line.gateway is not None:
-        straight = changes.change_netns(seen, netns, routes=(*others, replace(line, gateway=None)))
-        yield Mutant("without a gateway", where, straight, lost, ("`ip route replace` changes",))
-
-
-def _neighbours(seen: Snapshot, atom: Atom) -> Iterator[Mutant]:
-    room, lost = _room(seen, atom[1]), frozenset({atom})
-    others = tuple(one for one in room.neighbours if one.address != atom[2])
-    found = next((one for one in room.neighbours if one.address == atom[2]), None)
-    unknown = changes.change_netns(seen, atom[1], neighbours=others)
-    yield Mutant("never heard of", f"neighbour {atom[2]}", unknown, lost, ("Who never spoke is not known",))
-    for state in ("FAILED", "INCOMPLETE"):
-        line = Neighbour(atom[2], found.link if found else "", None, state)
-        silent = changes.change_netns(seen, atom[1], neighbours=(*others, line))
-        yield Mutant(state.lower(), f"neighbour {atom[2]}", silent, lost, ("Nobody on that wire says",))
-
-
-def _forwarding(seen: Snapshot, atom: Atom) -> Iterator[Mutant]:
-    _, bridge, mac = atom
-    room, lost = _room(seen, ""), frozenset({atom})
-    others = tuple(line for line in room.fdb if (line.bridge, line.mac) != (bridge, mac))
-    target = f"{mac} on {bridge}"
-    forgotten = changes.change_netns(seen, "", fdb=others)
-    yield Mutant("never learned", target, forgotten, lost, ("A bridge learns from what it hears",))
-    for operator, port, own, word in (
-        ("behind another port", "tap99", False, "It was last heard on another port"),
-        ("a port's own address", "tap99", True, "That is the port's own address"),
-    ):
-        line = FdbEntry(bridge, port, mac, own)
-        yield Mutant(operator, target, changes.change_netns(seen, "", fdb=(*others, line)), lost, (word,))
-
-
-def _sysctls(seen: Snapshot, atom: Atom) -> Iterator[Mutant]:
-    _, netns, key = atom
-    now = _room(seen, netns).sysctls.get(key, "1")
-    flipped = changes.sysctl(seen, key, "0" if now.strip() != "0" else "1", netns)
-    words = ("`sysctl -w` changes it at once", "Each namespace has its own setting", "switch forwarding on")
-    yield Mutant("switched", f"{key}{' in ' + netns if netns else ''}", flipped, frozenset({atom}), words)
-
-
-_LINES = {"route": _routes, "neighbour": _neighbours, "fdb": _forwarding, "sysctl": _sysctls}

@@ -7,7 +7,7 @@ from dataclasses import replace
 from ipaddress import IPv4Address
 from typing import Any
 
-from kvmbench.model import FileSeen, Image, Snapshot
+from kvmbench.model import FileSeen, Image, Snapshot, Verdict
 from kvmbench.mutate import changes
 from kvmbench.mutate.mutant import Atom, Mutant
 
@@ -28,13 +28,8 @@ def file_mutants(seen: Snapshot, wanted: frozenset[Atom]) -> Iterator[Mutant]:
             changed = changes.change_file(seen, path, **to)
             return Mutant(operator, path, changed, frozenset({("file", path, *part)}), words)
 
-        gone: dict[str, Any] = {
-            "kind": "missing",
-            "target": None,
-            "resolves": False,
-            "text": "",
-            "executable": False,
-        }
+        nothing: dict[str, Any] = {"resolves": False, "executable": False, "text": ""}
+        gone = {**nothing, "kind": "missing", "target": None}
         makes = ("`ln -s` takes the old name first", "Write the script to", f"make {path} first")
         yield other("missing", (), makes, **gone)
         unseen = replace(seen, files=tuple(one for one in seen.files if one.path != path))
@@ -61,13 +56,8 @@ def _of_script(file: FileSeen, other: Any) -> Iterator[Mutant]:
     yield other("no interpreter line", ("text",), ("The very first two characters",), text=body)
     yield other("interpreter unnamed", ("text",), ("belongs a shell's full path",), text="#!\n" + body)
     yield other("line ends of Windows", ("text",), ("as on Windows",), text=file.text.replace("\n", "\r\n"))
-    dead_link: dict[str, Any] = {
-        "kind": "link",
-        "target": "/nowhere",
-        "resolves": False,
-        "executable": False,
-        "text": "",
-    }
+    nothing: dict[str, Any] = {"resolves": False, "executable": False, "text": ""}
+    dead_link = {**nothing, "kind": "link", "target": "/nowhere"}
     yield other("a dead link", ("kind",), ("The link leads nowhere",), **dead_link)
 
 

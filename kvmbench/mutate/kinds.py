@@ -34,7 +34,7 @@ CLOSED = 9
 
 
 def kinds(seen: Snapshot) -> Step:
-    """Asked of a bench on which the whole course is solved; what c2 has leased differs from one to the next."""
+    """Asked of a bench on which the whole course is solved; c2 has another lease on each."""
     leased = next((one.address for one in seen.leases if one.mac == _MAC2), "10.1.1.11")
     return Step(
         slug="kinds",

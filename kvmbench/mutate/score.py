@@ -9,7 +9,8 @@ from typing import Any
 from kvmbench.course import Step
 from kvmbench.model import Check, Outcome, Snapshot
 from kvmbench.mutate.break_guests import guest_mutants
-from kvmbench.mutate.break_links import link_mutants, room_mutants
+from kvmbench.mutate.break_links import link_mutants
+from kvmbench.mutate.break_rooms import room_mutants
 from kvmbench.mutate.break_services import (
     dhcp_mutants,
     file_mutants,

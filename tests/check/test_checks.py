@@ -11,11 +11,19 @@ from kvmbench.check import __all__ as catalogue
 from kvmbench.check import bridge_up
 from kvmbench.model import Snapshot
 from kvmbench.mutate.changes import answer
-from tests.check import dhcp_tables, guest_tables, machine_tables, nat_tables, network_tables, reach_tables
+from tests.check import (
+    dhcp_tables,
+    guest_tables,
+    kind_tables,
+    machine_tables,
+    nat_tables,
+    network_tables,
+    reach_tables,
+)
 from tests.check.benches import NOW, modern, solved, untouched
 from tests.check.tables import Mistake, Table
 
-ROOMS = (network_tables, machine_tables, guest_tables, reach_tables, nat_tables, dhcp_tables)
+ROOMS = (network_tables, machine_tables, guest_tables, reach_tables, nat_tables, dhcp_tables, kind_tables)
 TABLES = [table for room in ROOMS for table in room.TABLES]
 MISTAKES = [
     pytest.param(table, mistake, id=f"{table.check.name}: {mistake.says}")
