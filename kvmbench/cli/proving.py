@@ -16,13 +16,13 @@ def mutate(step: Steps = None, name: BenchOption = None, as_json: JsonOption = F
     """
     if name:
         onto_bench(name, "mutate", *(step or []), "--bench", name, *flags_of(json=as_json))
+    from kvmbench import lesson
     from kvmbench import mutate as proving
     from kvmbench.course.catalogue import chosen
-    from kvmbench.observe import look
 
     steps = chosen(step or [])
     if not step:
-        steps = (*steps, proving.kinds(look(insides=False) if name else proving.recorded()))
+        steps = (*steps, proving.kinds(lesson.look() if name else proving.recorded()))
     found = proving.score(steps, proving.live(steps) if name else proving.recorded())
     print(json.dumps(found.to_json(), indent=1) if as_json else proving.table(found))
     sys.exit(0 if found.ok else 1)
