@@ -15,6 +15,7 @@ In a notebook whose kernel runs on a bench:
     form("bridge")      a form for a bridge, veth, namespace, forwarding, nat, dnat, dnsmasq, image
     GuestTable()        the guests that run, and what may be done with them
     monitor("c1", "…")  a line at the monitor of a guest's QEMU
+    tcpdump("ens33")    the same as a form: interfaces picked on the picture, rows as packets come
     live("bridge")      the picture, drawn anew when the kernel tells of a change, with the checks
     predict("…", …)     a question that the next look settles; recorded, never graded
 """
@@ -40,7 +41,11 @@ if TYPE_CHECKING:
         picture,
         solve,
     )
-    from kvmbench.widgets import GuestTable, VMCreator, form, live, predict
+    from kvmbench.widgets import GuestTable, VMCreator
+    from kvmbench.widgets.form import form
+    from kvmbench.widgets.live import live
+    from kvmbench.widgets.predict import predict
+    from kvmbench.widgets.tcpdump import tcpdump
 
 __version__ = "0.1.0"
 __all__ = [
@@ -61,6 +66,7 @@ __all__ = [
     "picture",
     "predict",
     "solve",
+    "tcpdump",
 ]
 
 
@@ -68,7 +74,7 @@ def __getattr__(name: str) -> Any:
     """The names above are fetched when they are first used, so that importing kvmbench stays quick."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if name in ("GuestTable", "VMCreator", "form", "live", "predict"):
+    if name in ("GuestTable", "VMCreator", "form", "live", "predict", "tcpdump"):
         return getattr(import_module("kvmbench.widgets"), name)
     lesson = import_module("kvmbench.lesson")
     # Importing it bound the name `check` to the room of that name: now all of them are the functions.

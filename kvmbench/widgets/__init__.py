@@ -5,5 +5,6 @@ from kvmbench.widgets.form import form
 from kvmbench.widgets.guests import GuestTable
 from kvmbench.widgets.live import live
 from kvmbench.widgets.predict import predict
+from kvmbench.widgets.tcpdump import tcpdump
 
-__all__ = ["GuestTable", "VMCreator", "form", "live", "predict"]
+__all__ = ["GuestTable", "VMCreator", "form", "live", "predict", "tcpdump"]

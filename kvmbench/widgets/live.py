@@ -5,10 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import anywidget
 import traitlets
 
 from kvmbench import course
@@ -18,17 +16,15 @@ from kvmbench.observe import look
 from kvmbench.observe.feed import Feed
 from kvmbench.topology import DARK, LIGHT
 from kvmbench.widgets.live_state import Scene, changes, checks, fingerprint, probes, scene
+from kvmbench.widgets.view import View
 
 ASK_EVERY_S = 10.0
 """how often questions are put on the wire by themselves, at most"""
-_HERE = Path(__file__).parent
 
 
-class LivePicture(anywidget.AnyWidget):
+class LivePicture(View, view="live"):
     """What the page shows: a picture that follows the bench, the row of what was clicked, and checks."""
 
-    _esm = _HERE / "live.js"
-    _css = _HERE / "live.css"
     step = traitlets.Unicode().tag(sync=True)
     svg = traitlets.Unicode().tag(sync=True)
     nodes = traitlets.Dict().tag(sync=True)
@@ -53,11 +49,9 @@ class LivePicture(anywidget.AnyWidget):
         self._wire = probes(step)
         self._answers: dict[Probe, ProbeResult] = {}
         self._scene: Scene | None = None
-        self._seen: Snapshot | None = None
+        self.seen: Snapshot | None = None
         self._asked_of: object = None
         self._asked_at = -ASK_EVERY_S
-        self._lock = threading.RLock()
-        """callbacks of the page run on other threads than the feed's"""
         super().__init__(step=step)
         self._feed = feed or Feed(files=course.files(), images=course.images())
         # First subscribed and then looked: what changes in between is told.
@@ -66,7 +60,6 @@ class LivePicture(anywidget.AnyWidget):
         self.observe(self._selected, names="selected")
         self.observe(self._redraw, names="dark")
         self.observe(lambda _: self._ask_when_due(), names="shown")
-        self.on_msg(self._told)
 
     def stop(self) -> None:
         """Watch no more; the picture stays as it is."""
@@ -78,13 +71,13 @@ class LivePicture(anywidget.AnyWidget):
         self.stop()
         super().close()
 
-    def __repr__(self) -> str:
+    def as_text(self) -> str:
         return self.words
 
-    def _repr_mimebundle_(self, **how: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    def _repr_mimebundle_(self, **how: Any) -> Any:
         """The picture as it was drawn last stands in for the widget where there is no JavaScript."""
         data, meta = super()._repr_mimebundle_(**how) or ({}, {})
-        return data | {"text/plain": self.words, "image/svg+xml": self.svg}, meta
+        return {**data, "image/svg+xml": self.svg}, meta
 
     def ask(self) -> None:
         """Put the questions of the step's checks on the wire, and judge by the answers."""
@@ -93,7 +86,7 @@ class LivePicture(anywidget.AnyWidget):
         self.asking, self._asked_at = True, time.monotonic()
         try:
             seen = look(probes=self._wire, files=course.files(), images=course.images())
-            with self._lock:
+            with self.lock:
                 self._answers = {result.probe: result for result in seen.probes}
                 self._asked_of = fingerprint(seen)
                 self.checks = checks(self.step, seen, self._answers)
@@ -101,8 +94,8 @@ class LivePicture(anywidget.AnyWidget):
             self.asking = False
 
     def _show(self, seen: Snapshot) -> None:
-        with self._lock, self.hold_sync():
-            if self._seen and seen.taken_at < self._seen.taken_at:
+        with self.lock, self.hold_sync():
+            if self.seen and seen.taken_at < self.seen.taken_at:
                 return  # another thread was quicker with a later look
             try:
                 drawn = scene(seen, self.step, DARK if self.dark else LIGHT)
@@ -110,7 +103,7 @@ class LivePicture(anywidget.AnyWidget):
                 self.trouble = str(error)
                 return
             before, self._scene = self._scene, drawn
-            self._seen = seen
+            self.seen = seen
             if self._answers and fingerprint(seen) != self._asked_of:
                 self._answers = {}  # they were about another bench than this one is now
             if before is None or before.svg != drawn.svg:
@@ -128,16 +121,16 @@ class LivePicture(anywidget.AnyWidget):
             threading.Thread(target=self.ask, name="ask", daemon=True).start()
 
     def _selected(self, _: Any) -> None:
-        with self._lock:
+        with self.lock:
             if self._scene:
                 self.detail = self._scene.detail(self.selected)
 
     def _redraw(self, _: Any) -> None:
-        if self._seen:
-            self._show(self._seen)
+        if self.seen:
+            self._show(self.seen)
 
-    def _told(self, _: Any, content: Any, __: Any) -> None:
-        if content == "ask":
+    def received(self, kind: str, content: dict[str, Any], data: bytes) -> None:
+        if kind == "ask":
             threading.Thread(target=self.ask, name="ask", daemon=True).start()
 
 

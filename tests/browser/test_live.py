@@ -55,7 +55,7 @@ def test_a_shell_turns_the_picture_and_a_click_shows_the_row(page: Page, jupyter
     before = places(live)
 
     bridge.click()
-    detail = live.locator(".kvmbench-live-detail")
+    detail = live.locator(".kvmbench-detail")
     expect(detail).to_contain_text("ip -d link show br-int")
     expect(detail).to_contain_text("brctl show br-int")
     expect(bridge).to_be_focused()
@@ -63,7 +63,7 @@ def test_a_shell_turns_the_picture_and_a_click_shows_the_row(page: Page, jupyter
 
     on_the_bench("ip link set br-int down")
     expect(verdict).to_have_attribute("data-verdict", "failed", timeout=5_000)
-    expect(live.locator(".kvmbench-live-news")).to_contain_text("br-int: bridge, down")
+    expect(live.locator(".kvmbench-news")).to_contain_text("br-int: bridge, down")
     expect(detail).to_contain_text("down")
     expect(bridge).to_be_focused()
     shot(page, "broken", live)

@@ -152,16 +152,18 @@ class Capture:
 
     def __repr__(self) -> str:
         packets = self.packets
-        return words.text(packets, self._remark(len(packets)))
+        return words.text(packets, self.remark)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         packets = self.packets
-        remark = self._remark(len(packets))
+        remark = self.remark
         return {"text/plain": words.text(packets, remark), "text/html": words.page(packets, remark)}
 
-    def _remark(self, count: int) -> str:
+    @property
+    def remark(self) -> str:
+        """What stands below the rows: how many there are, and from where."""
         places = ", ".join(map(str, self.places))
-        return words.remark(count, self.let_go, places, self.what, self.running)
+        return words.remark(len(self._kept), self.let_go, places, self.what, self.running)
 
     def _at(self, place: Place) -> PacketSocket:
         return PacketSocket(place.interface, place.netns, program=self._program, most_bytes=MOST_BYTES_EACH)

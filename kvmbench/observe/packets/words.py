@@ -40,12 +40,12 @@ def _padded(cells: Iterable[str], widths: Iterable[int]) -> list[str]:
     return [cell.ljust(width) for cell, width in zip(cells, widths, strict=True)]
 
 
-def page(packets: Sequence[Packet], remark: str) -> str:
-    """A table for a notebook; what was translated stands out by its weight."""
+def page(packets: Sequence[Packet], remark: str, *, last: int | None = None) -> str:
+    """A table for a notebook, of the last so many; what was translated stands out by its weight."""
     head = "".join(f'<th style="text-align:left">{title}</th>' for title in TITLES)
     body = "".join(
         "<tr>" + "".join(_cell(cell, packet) for cell in cells) + "</tr>"
-        for packet, cells in zip(packets, rows(packets), strict=True)
+        for packet, cells in list(zip(packets, rows(packets), strict=True))[-(last or len(packets)) :]
     )
     table = f"<table><tr>{head}</tr>{body}</table>" if packets else ""
     return f"{table}<p>{html.escape(remark)}</p>"

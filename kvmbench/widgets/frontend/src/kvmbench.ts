@@ -8,6 +8,7 @@ import type { Model } from "./model";
 export type Show = (channel: Channel, el: HTMLElement) => (() => void) | void;
 
 const VIEWS: Record<string, () => Promise<{ show: Show }>> = {
+  live: () => import("./live"),
   monitor: () => import("./monitor"),
   screen: () => import("./screen"),
   terminal: () => import("./terminal"),
