@@ -17,6 +17,9 @@ In a notebook whose kernel runs on a bench:
     monitor("c1", "…")  a line at the monitor of a guest's QEMU
     tcpdump("ens33")    the same as a form: interfaces picked on the picture, rows as packets come
     live("bridge")      the picture, drawn anew when the kernel tells of a change, with the checks
+    screen("c1")        a guest's screen to sit down at; console("c1") its serial line
+    monitor("c1", "…")  a line at the monitor of a guest's QEMU; without a line, a monitor
+    terminal("…")       a command on a terminal, such as qemu-kvm … -nographic
     predict("…", …)     a question that the next look settles; recorded, never graded
 """
 
@@ -33,13 +36,16 @@ if TYPE_CHECKING:
         catch_up,
         check,
         commands,
+        console,
         create,
         guest,
         look,
         monitor,
         outside,
         picture,
+        screen,
         solve,
+        terminal,
     )
     from kvmbench.widgets import GuestTable, VMCreator
     from kvmbench.widgets.form import form
@@ -56,6 +62,7 @@ __all__ = [
     "catch_up",
     "check",
     "commands",
+    "console",
     "create",
     "form",
     "guest",
@@ -65,8 +72,10 @@ __all__ = [
     "outside",
     "picture",
     "predict",
+    "screen",
     "solve",
     "tcpdump",
+    "terminal",
 ]
 
 

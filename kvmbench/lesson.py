@@ -16,6 +16,7 @@ from kvmbench import course
 from kvmbench.bench import places
 from kvmbench.errors import GuestError, NotOnABench
 from kvmbench.report import MARKS, results_table
+from kvmbench.shown import Said
 from kvmbench.system import Completed
 from kvmbench.tour import RESULTS
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from kvmbench.model import Snapshot
     from kvmbench.observe.packets import Capture
     from kvmbench.topology import Picture
+    from kvmbench.widgets.consoles import Console, Monitor, Screen, TerminalView
 
 
 _STANDS_OUT = {
@@ -80,26 +82,6 @@ class Report:
         titles = ("verdict", "check", "what was seen")
         head = "<tr>" + "".join(f'<th style="text-align:left">{title}</th>' for title in titles) + "</tr>"
         return f"<table>{head}{''.join(rows)}</table><p>{earned} of {points} points</p>"
-
-
-@dataclass(frozen=True)
-class Said:
-    """What a command printed somewhere else; its exit code when that was not 0."""
-
-    completed: Completed
-
-    @property
-    def ok(self) -> bool:
-        return self.completed.ok
-
-    @property
-    def out(self) -> str:
-        return self.completed.out
-
-    def __repr__(self) -> str:
-        code = "" if self.ok else f"(exit code {self.completed.code})"
-        said = filter(None, (self.completed.out.rstrip(), self.completed.err.rstrip(), code))
-        return "\n".join(said) or "(done; it said nothing)"
 
 
 @dataclass(frozen=True)
@@ -211,23 +193,59 @@ def guest(name: str, command: str | Sequence[str], *, until: str = "", timeout_s
     return Said(ask_guest(name, wait + line, timeout_s=timeout_s))
 
 
-def monitor(name: str, line: str, *, timeout_s: float = 10) -> Said:
-    """Type a line at the monitor of a guest's QEMU, such as `info network`, and show what that says.
+def monitor(name: str, line: str | None = None, *, timeout_s: float = 10) -> Said | Monitor:
+    """Type a line at the monitor of a guest's QEMU, such as `info network`; without one, sit down at it.
 
     Raises:
         GuestError: no such guest runs here, or its QEMU does not answer.
     """
-    from kvmbench.observe import qmp
+    from kvmbench.observe import monitor as qemu_monitor
     from kvmbench.qemu import launcher
 
     _here()
-    socket = f"{launcher.place(name)}/qmp.sock"
-    said = qmp.monitor(socket, line, timeout_s=timeout_s)
-    if said is None:
+    if line is None:
+        from kvmbench.widgets.consoles import Monitor
+
+        return Monitor(name)
+    try:
+        said = qemu_monitor.say(f"{launcher.place(name)}/qmp.sock", line, timeout_s=timeout_s)
+    except GuestError:
         raise GuestError(
             f"the QEMU of guest {name} does not answer", "Does it run? look().guests lists those that do."
-        )
+        ) from None
     return Said(Completed((line,), 0, said, ""))
+
+
+def screen(name: str) -> Screen:
+    """A guest's screen by VNC, in the page; what you type there is typed in the guest.
+
+    Raises:
+        GuestError: no such guest runs here, or it has no VNC display.
+    """
+    from kvmbench.widgets.consoles import Screen
+
+    _here()
+    return Screen(name)
+
+
+def console(name: str) -> Console:
+    """A guest's serial console, in the page; `console("c1").run("ip route")` runs a command over it.
+
+    Raises:
+        GuestError: no such guest runs here, or its serial port is elsewhere.
+    """
+    from kvmbench.widgets.consoles import Console
+
+    _here()
+    return Console(name)
+
+
+def terminal(line: str) -> TerminalView:
+    """A command line on a terminal of the bench, in the page, such as `qemu-kvm … -nographic`."""
+    from kvmbench.widgets.consoles import TerminalView
+
+    _here()
+    return TerminalView(line)
 
 
 def capture(*places: str, what: str = "", seconds: float | None = None, count: int | None = None) -> Capture:

@@ -1,12 +1,14 @@
-"""What was looked at, as a notebook shows it: a line for a link or a guest, not its every field."""
+"""What was looked at or said, as a notebook shows it: a line for a link or a guest, not its every field."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from kvmbench import report
 from kvmbench.model import DhcpServer, Guest, Image, Lease, Link, Netns, Route, Rule, Snapshot
+from kvmbench.system import Completed
 
 WORDS: dict[type, Callable[[Any], str]] = {
     Snapshot: report.snapshot_text,
@@ -36,3 +38,23 @@ def in_notebooks() -> None:
 def _printer(words: Callable[[Any], str]) -> Callable[[Any, Any, bool], None]:
     """In the shape that IPython asks for (IPython.lib.pretty)."""
     return lambda seen, printed, cycle: printed.text(words(seen))
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command printed somewhere else; its exit code when that was not 0."""
+
+    completed: Completed
+
+    @property
+    def ok(self) -> bool:
+        return self.completed.ok
+
+    @property
+    def out(self) -> str:
+        return self.completed.out
+
+    def __repr__(self) -> str:
+        code = "" if self.ok else f"(exit code {self.completed.code})"
+        said = filter(None, (self.completed.out.rstrip(), self.completed.err.rstrip(), code))
+        return "\n".join(said) or "(done; it said nothing)"

@@ -44,7 +44,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "measure": {"act", "bench", "course", "observe", "qemu", "system", "topology", "start"},
     # What a widget fills in and lists is decided here: a form becomes actions, and a row comes of a look.
     "forms": {"act", "observe", "qemu", "system", "model"},
-    "widgets": {"forms", "course", "check", "topology", "act", "observe", "qemu", "model"},
+    # What a command said looks the same, whichever way it went: `shown` is at the top of the package.
+    "widgets": {"forms", "course", "check", "topology", "act", "observe", "qemu", "model", "shown"},
 }
 # Only these may start processes or speak netlink: the two rooms of DESIGN.md, and the set-up, which runs
 # before there is anything to lean on.

@@ -54,6 +54,14 @@ def monitor(socket_path: str, line: str, *, timeout_s: float) -> str | None:
     return str(replies[0]["return"]) if replies and "return" in replies[0] else None
 
 
+def command(
+    socket_path: str, name: str, arguments: dict[str, object] | None, *, timeout_s: float
+) -> dict[str, Any] | None:
+    """QEMU's whole reply to one command, with `return` or `error` in it; None when nobody answers."""
+    replies = _talk(socket_path, [(name, arguments)], timeout_s)
+    return replies[0] if replies else None
+
+
 def _talk(
     socket_path: str, commands: Sequence[tuple[str, dict[str, object] | None]], timeout_s: float
 ) -> list[dict[str, Any]] | None:
