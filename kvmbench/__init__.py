@@ -11,11 +11,10 @@ In a notebook whose kernel runs on a bench:
     outside("…")        a command on the outside host
     guest("c1", "…")    a command in a guest
     capture("ens33", …) packets as they pass, decoded, at several places at once
+    tcpdump("ens33")    the same as a form: interfaces picked on the picture, rows as packets come
     VMCreator()         a guest by a form or by its command line; create(line) does the same
     form("bridge")      a form for a bridge, veth, namespace, forwarding, nat, dnat, dnsmasq, image
     GuestTable()        the guests that run, and what may be done with them
-    monitor("c1", "…")  a line at the monitor of a guest's QEMU
-    tcpdump("ens33")    the same as a form: interfaces picked on the picture, rows as packets come
     live("bridge")      the picture, drawn anew when the kernel tells of a change, with the checks
     screen("c1")        a guest's screen to sit down at; console("c1") its serial line
     monitor("c1", "…")  a line at the monitor of a guest's QEMU; without a line, a monitor
@@ -47,8 +46,9 @@ if TYPE_CHECKING:
         solve,
         terminal,
     )
-    from kvmbench.widgets import GuestTable, VMCreator
+    from kvmbench.widgets.creator import VMCreator
     from kvmbench.widgets.form import form
+    from kvmbench.widgets.guests import GuestTable
     from kvmbench.widgets.live import live
     from kvmbench.widgets.predict import predict
     from kvmbench.widgets.tcpdump import tcpdump

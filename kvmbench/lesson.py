@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from kvmbench.model import Snapshot
     from kvmbench.observe.packets import Capture
     from kvmbench.topology import Picture
-    from kvmbench.widgets.consoles import Console, Monitor, Screen, TerminalView
+    from kvmbench.widgets import Console, Monitor, Screen, TerminalView
 
 
 _STANDS_OUT = {

@@ -44,6 +44,8 @@ def run_all(page: Page, timeout_s: float) -> None:
 def run_cell(page: Page, number: int, timeout_s: float = 60) -> None:
     """Run one cell, by its place among the code cells, and wait until it is done."""
     cell = page.locator(".jp-CodeCell").nth(number)
+    idle = page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]")
+    idle.first.wait_for(timeout=60_000)  # what is typed before the kernel is there is lost
     cell.locator(".cm-content").click()
     page.keyboard.press("Control+Enter")
     prompt = cell.locator(".jp-InputPrompt")

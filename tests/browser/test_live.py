@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.test_page import BENCH, SCREENSHOTS, jupyterlab, open_notebook, page, run_all
+from tests.browser.lab import SCREENSHOTS, open_notebook, run_all
 
-__all__ = ["jupyterlab", "page"]
 pytestmark = [pytest.mark.browser, pytest.mark.bench]
+BENCH = "browser-live"
 
 
 def on_the_bench(line: str) -> None:
