@@ -1,0 +1,121 @@
+"""Screen, serial console, monitor and terminal in a real JupyterLab, at real guests."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.lab import open_notebook, run_cell, shoot, written
+
+pytestmark = [pytest.mark.browser, pytest.mark.bench, pytest.mark.guest]
+
+CELLS = (
+    'from kvmbench import catch_up, console, guest, monitor, screen, terminal\ncatch_up("consoles")',
+    'screen("c1")',
+    'console("c1")',
+    'monitor("c1")',
+    'terminal("qemu-kvm -name c3 -m 32 -nographic -nodefaults -serial mon:stdio -S")',
+    "import time\nuntil = time.monotonic() + 6\nwhile time.monotonic() < until:\n    time.sleep(0.1)",
+    'print(guest("c1", "cat /dev/vcs1").out)',
+)
+BUSY = 5
+SCREEN_SAYS = 6
+
+
+@pytest.mark.timeout(400)
+def test_a_student_sits_down_at_screen_serial_line_and_monitor(
+    page: Page, said: list[str], jupyterlab: str
+) -> None:
+    with written("consoles", *CELLS) as name:
+        open_notebook(page, jupyterlab, name)
+        run_cell(page, 0, timeout_s=150)
+        for number in range(1, BUSY):
+            run_cell(page, number)
+        serial_line_is_logged_in(page)
+        monitor_answers_and_completes(page)
+        ctrl_a_reaches_the_monitor(page)
+        screen_takes_keys_while_a_cell_runs(page)
+        page.get_by_text("File", exact=True).first.click()
+        page.get_by_text("Save Notebook", exact=True).click()
+        page.keyboard.press("Escape")
+        page.reload()
+        page.locator(".kvmbench-screen canvas").wait_for(timeout=60_000)
+        console = page.locator(".kvmbench-terminal").first
+        console.scroll_into_view_if_needed()
+        expect(console.locator(".xterm-rows")).to_contain_text("seen-42", timeout=30_000)
+        shoot(page, "consoles-reloaded")
+        assert not said
+
+
+def serial_line_is_logged_in(page: Page) -> None:
+    console = page.locator(".kvmbench-terminal").first
+    rows = console.locator(".xterm-rows")
+    console.scroll_into_view_if_needed()
+    console.locator(".xterm-screen").click()
+    page.keyboard.press("Enter")
+    expect(rows).to_contain_text("login:", timeout=30_000)
+    page.keyboard.type("root\n")
+    expect(rows).to_contain_text("Password:", timeout=30_000)
+    page.keyboard.type("kvmbench\n")
+    expect(rows).to_contain_text("root@c1", timeout=30_000)
+    page.keyboard.type("echo seen-$((6*7))\n")
+    expect(rows).to_contain_text("seen-42", timeout=30_000)
+    page.keyboard.press("Control+a")
+    expect(console.locator(".kvmbench-state")).to_have_text("Ctrl-a …")
+    page.keyboard.press("Control+c")
+    shoot(page, "consoles-serial")
+
+
+def monitor_answers_and_completes(page: Page) -> None:
+    monitor = page.locator(".kvmbench-monitor")
+    monitor.scroll_into_view_if_needed()
+    line = monitor.get_by_label("a line for the monitor")
+    line.fill("info versi")
+    line.press("Tab")
+    expect(line).to_have_value("info version ", timeout=10_000)
+    line.press("Enter")
+    expect(monitor.locator(".kvmbench-log")).to_contain_text("7.", timeout=10_000)
+    line.fill("info b")
+    line.press("Tab")
+    expect(monitor.locator(".kvmbench-hints")).to_contain_text("blockstats", timeout=10_000)
+    shoot(page, "consoles-monitor")
+
+
+def ctrl_a_reaches_the_monitor(page: Page) -> None:
+    terminal = page.locator(".kvmbench-terminal").nth(1)
+    rows = terminal.locator(".xterm-rows")
+    terminal.scroll_into_view_if_needed()
+    terminal.locator(".xterm-screen").click()
+    page.keyboard.press("Control+a")
+    page.keyboard.press("h")
+    expect(rows).to_contain_text("exit emulator", timeout=20_000)
+    page.keyboard.press("Control+a")
+    page.keyboard.press("c")
+    expect(rows).to_contain_text("(qemu)", timeout=20_000)
+    shoot(page, "consoles-terminal")
+    page.keyboard.press("Control+a")
+    page.keyboard.press("x")
+    expect(terminal.locator(".kvmbench-state")).to_have_text("it ended", timeout=20_000)
+
+
+def screen_takes_keys_while_a_cell_runs(page: Page) -> None:
+    screen = page.locator(".kvmbench-screen")
+    busy = page.locator(".jp-CodeCell").nth(BUSY)
+    busy.locator(".jp-InputArea-editor").click()
+    page.keyboard.press("Control+Enter")
+    expect(busy.locator(".jp-InputPrompt")).to_have_text("[*]:")
+    screen.scroll_into_view_if_needed()
+    before = screen.locator("canvas").screenshot()
+    screen.locator("canvas").click()
+    page.keyboard.type("root\n", delay=30)
+    page.wait_for_timeout(1000)
+    assert screen.locator("canvas").screenshot() != before
+    expect(busy.locator(".jp-InputPrompt")).to_have_text("[*]:")
+    page.keyboard.type("kvmbench\n", delay=30)
+    expect(busy.locator(".jp-InputPrompt")).to_have_text(re.compile(r"\[\d+\]"), timeout=30_000)
+    run_cell(page, SCREEN_SAYS)
+    expect(page.locator(".jp-CodeCell").nth(SCREEN_SAYS)).to_contain_text("root@c1")
+    screen.scroll_into_view_if_needed()
+    shoot(page, "consoles-screen")
