@@ -42,7 +42,7 @@ def grade(
     """Grade all submissions; the exit code: 0, or 2 when something is for a person to decide."""
     chosen, secret = rubric.load(course), evidence.load_key(key)
     found = submissions.find(place)
-    _not_on_a_bench(place, output)
+    _not_on_a_bench(place, output, *filter(None, (course, key)))
     kept = results.opened(output.resolve(), secret)
     work = _left_to_do(found, kept, chosen)
     if cluster is None:
