@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -33,6 +33,14 @@ class Programs:
     @property
     def pids(self) -> set[int]:
         return {process.pid for process in (*self.qemus, *self.dnsmasqs)}
+
+    def of(self, pids: Collection[int]) -> Programs:
+        """Only these of them."""
+        return replace(
+            self,
+            qemus=tuple(each for each in self.qemus if each.pid in pids),
+            dnsmasqs=tuple(each for each in self.dnsmasqs if each.pid in pids),
+        )
 
 
 def recognised(bench: Bench) -> Programs:

@@ -18,6 +18,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from kvmbench.bench import places
 from kvmbench.errors import BadInput
@@ -28,6 +29,7 @@ from kvmbench.grade.scoring import Score
 from kvmbench.grade.steps import steps_of
 from kvmbench.grade.submissions import Submission
 from kvmbench.grade.tables import why_a_person
+from kvmbench.topology.text import printable
 
 
 def grade(
@@ -108,7 +110,9 @@ def _progress(console: Console) -> Progress:
 def _told(console: Console, scores: tuple[Score, ...], output: Path) -> int:
     table = Table("student", "points", "for a person", box=None)
     for score in scores:
-        table.add_row(score.student, f"{score.earned} of {score.points}", why_a_person(score))
+        # Plain text: a student may have called something "[red]", or put signs into it that a terminal obeys.
+        why = Text(printable(why_a_person(score)))
+        table.add_row(Text(score.student), f"{score.earned} of {score.points}", why)
     console.print(table)
     console.print(f"{output}: grades.csv, grades.xlsx, class.html, feedback/, evidence/", soft_wrap=True)
     return 2 if any(score.blocked for score in scores) else 0

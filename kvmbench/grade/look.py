@@ -66,9 +66,10 @@ def look(bench: Bench, stock: Stock, wanted: Wanted) -> Look:
     Raises:
         LookFailed: it could not be looked at at all; TimedOut: not in time.
     """
-    programs = genuine.recognised(bench)
-    with frozen.standing_still(bench, programs.pids):
-        return _look(bench, stock, wanted, programs)
+    spared = genuine.recognised(bench).pids
+    with frozen.standing_still(bench, spared):
+        # Once more: until a moment ago the others could still do something to those that are spared.
+        return _look(bench, stock, wanted, genuine.recognised(bench).of(spared))
 
 
 def _look(bench: Bench, stock: Stock, wanted: Wanted, programs: Programs) -> Look:
