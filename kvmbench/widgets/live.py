@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import traitlets
@@ -39,6 +40,8 @@ class LivePicture(View, view="live"):
     dark = traitlets.Bool(False).tag(sync=True)
     shown = traitlets.Bool(False).tag(sync=True)
     """some page has it on the screen"""
+    hidden = traitlets.Bool(False).tag(sync=True)
+    """a page has it, and not on the screen: it is drawn when it comes back there"""
 
     def __init__(self, step: str = "", *, feed: Feed | None = None) -> None:
         """With a step's slug, what it asks for and is missing is dashed, and its checks stand beside.
@@ -53,12 +56,12 @@ class LivePicture(View, view="live"):
         self._asked_of: object = None
         self._asked_at = -ASK_EVERY_S
         super().__init__(step=step)
-        self._feed = feed or Feed(files=course.files(), images=course.images())
+        self._feed = feed or _shared()
         # First subscribed and then looked: what changes in between is told.
         self._leave: Callable[[], None] | None = self._feed.subscribe(self._show, paced=lambda: self.shown)
         self._show(self._feed.look())
         self.observe(self._selected, names="selected")
-        self.observe(self._redraw, names="dark")
+        self.observe(self._redraw, names=["dark", "hidden"])
         self.observe(lambda _: self._ask_when_due(), names="shown")
 
     def stop(self) -> None:
@@ -97,6 +100,9 @@ class LivePicture(View, view="live"):
         with self.lock, self.hold_sync():
             if self.seen and seen.taken_at < self.seen.taken_at:
                 return  # another thread was quicker with a later look
+            if self.hidden:
+                self.seen = seen
+                return
             try:
                 drawn = scene(seen, self.step, DARK if self.dark else LIGHT)
             except KvmbenchError as error:
@@ -132,6 +138,12 @@ class LivePicture(View, view="live"):
     def received(self, kind: str, content: dict[str, Any], data: bytes) -> None:
         if kind == "ask":
             threading.Thread(target=self.ask, name="ask", daemon=True).start()
+
+
+@cache
+def _shared() -> Feed:
+    """A cell that is run again leaves its picture behind: one feed for all, and it rests without any."""
+    return Feed(files=course.files(), images=course.images())
 
 
 def live(step: str = "") -> LivePicture:

@@ -150,3 +150,23 @@ def test_changes_name_what_came_what_went_and_what_is_other_now() -> None:
     nodes, said = changes(without, whole)
     assert nodes[0] == "guest:c1"
     assert said.startswith("c1: guest, ")
+
+
+@pytest.mark.bench
+def test_what_is_off_the_screen_is_drawn_when_it_comes_back() -> None:
+    stale, fresh = told(
+        "",
+        """
+shown = LivePicture()
+shown.hidden = True
+sh("ip link add br-int type bridge")
+until(lambda: shown.seen.link("br-int"))
+stale = "br-int" in shown.words
+shown.hidden = False
+fresh = "br-int" in shown.words
+shown.close()
+print(json.dumps([stale, fresh]))
+""",
+    )
+    assert not stale
+    assert fresh

@@ -137,7 +137,11 @@ function tellWhatIsSeen({ model }: Channel, el: HTMLElement): () => void {
   const theme = new MutationObserver(() => tell("dark", isDark()));
   theme.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light"] });
   let inView = false;
-  const tellShown = (): void => tell("shown", inView && document.visibilityState === "visible");
+  const tellShown = (): void => {
+    const shown = inView && document.visibilityState === "visible";
+    tell("shown", shown);
+    tell("hidden", !shown);
+  };
   const view = new IntersectionObserver((entries) => {
     inView = entries.at(-1)?.isIntersecting ?? false;
     tellShown();
@@ -149,6 +153,8 @@ function tellWhatIsSeen({ model }: Channel, el: HTMLElement): () => void {
     theme.disconnect();
     view.disconnect();
     document.removeEventListener("visibilitychange", tellShown);
+    inView = false;
+    tellShown();
   };
 }
 
