@@ -44,10 +44,11 @@ class Tcpdump(ipywidgets.VBox):  # type: ignore[misc]
         self.keep = ipywidgets.Button(description="Save", icon="save", disabled=True)
         self.said = ipywidgets.HTML()
         self.table = ipywidgets.HTML()
-        where = ipywidgets.Label("Click interfaces in the picture, or type their names:")
+        self.table.layout.max_height, self.table.layout.overflow = "360px", "auto"
+        where = ipywidgets.Label("Click interfaces in the picture below, or type their names:")
         bar = ipywidgets.HBox([self.what, self.go, self.file, self.keep])
         bar.layout.flex_flow = "row wrap"
-        super().__init__([self.picture, where, self.places, bar, self.said, self.table])
+        super().__init__([where, self.places, bar, self.said, self.table, self.picture])
         self.picture.observe(self._picked, names="selected")
         self.picture.observe(self._offer, names="nodes")
         self.go.on_click(lambda _: self.stop() if self.listening else self._try(self.start))

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from kvmbench.observe.packets.sightings import Packet
 
 TITLES = ("packet", "ms", "seen at", "protocol", "from", "to", "what it says")
-_CELL = "text-align:left;white-space:nowrap"
+_CELL = "text-align:left;white-space:nowrap;padding:1px 12px 1px 0;line-height:1.3"
 
 
 def row(packet: Packet, began_ns: int) -> tuple[str, ...]:
@@ -42,7 +42,7 @@ def _padded(cells: Iterable[str], widths: Iterable[int]) -> list[str]:
 
 def page(packets: Sequence[Packet], remark: str, *, last: int | None = None) -> str:
     """A table for a notebook, of the last so many; what was translated stands out by its weight."""
-    head = "".join(f'<th style="text-align:left">{title}</th>' for title in TITLES)
+    head = "".join(f'<th style="{_CELL}">{title}</th>' for title in TITLES)
     body = "".join(
         "<tr>" + "".join(_cell(cell, packet) for cell in cells) + "</tr>"
         for packet, cells in list(zip(packets, rows(packets), strict=True))[-(last or len(packets)) :]
