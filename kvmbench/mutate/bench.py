@@ -18,13 +18,19 @@ def recorded() -> Snapshot:
     return merging(Snapshot.from_json(RECORDED.read_bytes()))
 
 
-def live(steps: Sequence[Step]) -> Snapshot:
-    """The bench on which this process runs, with all questions of these steps asked."""
+def live(steps: Sequence[Step], *, again: bool = True) -> Snapshot:
+    """The bench on which this process runs, with all questions of these steps asked.
+
+    With `again` they are asked twice, and what the first time changed is seen.
+    """
     from kvmbench.observe import look
 
     probes = tuple(dict.fromkeys(probe for step in steps for probe in step.probes))
     images = tuple(dict.fromkeys(path for step in steps for path in step.images))
     files = tuple(dict.fromkeys(path for step in steps for path in step.files))
+    # A bridge forgets whom it has not heard for five minutes: the first time everybody speaks, then we look.
+    if again:
+        look(probes=probes)
     return merging(look(probes=probes, images=images, files=files))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from kvmbench.model import Link, Probe, ProbeResult, Snapshot
+from kvmbench.model import Link, Netns, Probe, ProbeResult, Snapshot
 from kvmbench.mutate.mutant import Atom, broken, of_probe
 from kvmbench.mutate.stated import addressed, bridge_of, guest, inside, link, own_address, plugged, server
 
@@ -141,6 +141,27 @@ def _between(source: str, target: str, seen: Snapshot) -> list[Atom]:
     if len(names) == 1:
         return addressed(bridge_of(names[0], seen), "", "some")
     return [("filter", "forward")] if names else []
+
+
+def forgotten(seen: Snapshot, solved: Snapshot) -> tuple[Snapshot, frozenset[Atom]]:
+    """A bench that has forgotten its neighbours on links that went down, or lost an address (arp(7))."""
+    lost: set[Atom] = set()
+    rooms: list[Netns] = []
+    for room in seen.namespaces:
+        before = solved.netns(room.name)
+        kept = [
+            one for one in room.neighbours if not before or _still(room.link(one.link), before.link(one.link))
+        ]
+        lost |= {("neighbour", room.name, one.address) for one in room.neighbours if one not in kept}
+        rooms.append(replace(room, neighbours=tuple(kept)))
+    return replace(seen, namespaces=tuple(rooms)), frozenset(lost)
+
+
+def _still(now: Link | None, before: Link | None) -> bool:
+    """Whether a link is as much of a way to its neighbours as it was."""
+    if now is None or before is None:
+        return before is None
+    return now.up >= before.up and now.carrier >= before.carrier and set(before.inet) <= set(now.inet)
 
 
 def silenced(seen: Snapshot, solved: Snapshot, breaks: frozenset[Atom]) -> tuple[Snapshot, frozenset[Atom]]:

@@ -20,9 +20,9 @@ from kvmbench.mutate.break_services import (
 )
 from kvmbench.mutate.break_wire import answer_mutants, rule_mutants
 from kvmbench.mutate.mutant import Atom, Mutant, broken
-from kvmbench.mutate.road import road, silenced
+from kvmbench.mutate.road import forgotten, road, silenced
 from kvmbench.mutate.roads import NEEDS_TAP_NAMES, ROADS
-from kvmbench.mutate.stated import alternatives, stated, unknown
+from kvmbench.mutate.stated import alternatives, unknown
 
 OPERATORS: tuple[Callable[[Snapshot, frozenset[Atom]], Iterator[Mutant]], ...] = (
     room_mutants,
@@ -36,6 +36,8 @@ OPERATORS: tuple[Callable[[Snapshot, frozenset[Atom]], Iterator[Mutant]], ...] =
     host_mutants,
     answer_mutants,
 )
+
+NEVER_SPOKE = "Who never spoke is not known"
 
 
 @dataclass(frozen=True)
@@ -134,17 +136,20 @@ def score(steps: Sequence[Step], solved: Snapshot) -> Score:
     Checks that do not pass on the bench as it is prove nothing, and count as missed.
     """
     proofs, never = _proofs(steps, solved)
-    wanted = frozenset(atom for proof in proofs for w in proof.wanted for atom in w)
-    roads_of = [road(result.probe, solved) for result in solved.probes if _is_asked(result.probe, proofs)]
-    everything = wanted.union(*roads_of) if roads_of else wanted
-    rows = [row for one in _mutants(solved, everything) if (row := _row(one, proofs)) is not None]
+    rows = [row for one in mutants(steps, solved) if (row := _row(one, proofs)) is not None]
     hit = {name for row in rows for name in row.should}
     never += [proof.name for proof in proofs if proof.name not in hit]
     return Score(tuple(rows), tuple(_travelled(proofs, solved)), tuple(never))
 
 
-def _is_asked(probe: object, proofs: Sequence[_Proof]) -> bool:
-    return any(probe in proof.check.probes for proof in proofs)
+def mutants(steps: Sequence[Step], solved: Snapshot) -> Iterator[Mutant]:
+    """Each way to break what the checks of these steps state, or what the answers to their questions need."""
+    checks = [check for step in steps for check in step.checks]
+    wanted = {atom for check in checks for kept in alternatives(check, solved) for atom in kept}
+    asked = {probe for check in checks for probe in check.probes}
+    for result in solved.probes:
+        wanted |= road(result.probe, solved) if result.probe in asked else frozenset()
+    return _mutants(solved, frozenset(wanted))
 
 
 def _proofs(steps: Sequence[Step], solved: Snapshot) -> tuple[list[_Proof], list[str]]:
@@ -166,10 +171,13 @@ def _proofs(steps: Sequence[Step], solved: Snapshot) -> tuple[list[_Proof], list
 def _mutants(solved: Snapshot, wanted: frozenset[Atom]) -> Iterator[Mutant]:
     for operator in OPERATORS:
         for mutant in operator(solved, wanted):
-            seen, lost = mutant.seen, frozenset[Atom]()
+            seen, unknown_now = forgotten(mutant.seen, solved)
+            breaks = mutant.breaks | unknown_now
             if mutant.silences:
-                seen, lost = silenced(seen, solved, mutant.breaks)
-            yield replace(mutant, seen=seen, breaks=mutant.breaks | lost)
+                seen, unheard = silenced(seen, solved, breaks)
+                breaks |= unheard
+            words = (*mutant.words, *(NEVER_SPOKE,) * bool(unknown_now))
+            yield replace(mutant, seen=seen, breaks=breaks, words=words)
 
 
 def _row(mutant: Mutant, proofs: Sequence[_Proof]) -> Row | None:
@@ -228,6 +236,3 @@ def _names_a_tap(proof: _Proof, solved: Snapshot) -> bool:
         fact for fact in proof.check.facts if fact.kind in ("link", "up", "port", "fdb", "mtu", "master")
     ]
     return any(tap and tap in (fact.subject, *fact.value.split()) for fact in stating for tap in taps)
-
-
-__all__ = ["Row", "Score", "score", "stated"]
