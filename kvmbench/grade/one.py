@@ -124,7 +124,7 @@ def _notebook(task: Task, notebook: Notebook, goods: Stock, name: str) -> list[d
     records: list[dict[str, Any]] = []
     log: list[dict[str, Any]] = []
     began = time.monotonic()
-    looks_s, ended = 0.0, ""
+    looks_s, ended, late = 0.0, "", ""
     group = _group(task)
     strict = replace(task.limits.strict, groups=tuple(map(str, group.directories)) if group else ())
     bench = _furnished(task, goods, name, strict)
@@ -145,6 +145,7 @@ def _notebook(task: Task, notebook: Notebook, goods: Stock, name: str) -> list[d
                 records.append(_looked(bench, goods, notebook, ""))
                 looks_s += time.monotonic() - before
         finally:
+            late = player.late
             player.end()
     finally:
         with suppress(KvmbenchError):
@@ -154,7 +155,14 @@ def _notebook(task: Task, notebook: Notebook, goods: Stock, name: str) -> list[d
             group.remove()
     seconds = {"all": round(time.monotonic() - began, 2), "looks": round(looks_s, 2)}
     return [
-        {"kind": "run", "notebook": notebook.name, "ended": ended, "seconds": seconds, "said": log[:500]},
+        {
+            "kind": "run",
+            "notebook": notebook.name,
+            "ended": ended,
+            "late": late,
+            "seconds": seconds,
+            "said": log[:500],
+        },
         *records,
     ]
 

@@ -36,6 +36,8 @@ class Player:
     def __init__(self, bench: Bench, path: str, limits: Limits, strict: Strict, marks: list[str]) -> None:
         self.bench, self.limits = bench, limits
         self.until = time.monotonic() + limits.notebook_s
+        self.late = ""
+        """why time ran out, of which the machine may be guilty as well as the submission"""
         program = str(Path(player.__file__).resolve())
         argv = [sys.executable, "-I", program, path, str(limits.cell_s), *marks]
         _, environment = enter.own_command(bench)
@@ -49,6 +51,7 @@ class Player:
         """
         text = b""
         heard = 0
+        since = time.monotonic()
         while True:
             part = self.started.hear(_TICK_S)
             self._watch()
@@ -67,8 +70,11 @@ class Player:
                     raise Stopped("the run said more than any notebook has cells", bench_gone=False)
                 if "ended" in said:
                     raise Stopped(str(said["ended"])[:500], bench_gone=False)
+                if "cell" in said and time.monotonic() - since > self.limits.cell_s:
+                    self.late = f"a cell took longer than {self.limits.cell_s} s"
                 if said:
                     yield said
+                    since = time.monotonic()
                 if said.get("mark") == "":
                     return
 
@@ -90,7 +96,8 @@ class Player:
                 f"it used more than {self.limits.memory_mib} MiB of memory and was stopped", bench_gone=True
             )
         if time.monotonic() > self.until:
-            raise Stopped(f"it was not done after {self.limits.notebook_s} s", bench_gone=False)
+            self.late = f"it was not done after {self.limits.notebook_s} s"
+            raise Stopped(self.late, bench_gone=False)
 
 
 def _read(line: bytes) -> dict[str, Any]:

@@ -68,7 +68,7 @@ def hand_in(room: Class, students: int) -> None:
         notebook(("start", START), ("work", work_of(0))),
         "this is no notebook",
     )
-    room.set_task(TASK, {"cell_s": 10, "notebook_s": 40, "processes": 200})
+    room.set_task(TASK, {"cell_s": 60, "notebook_s": 150, "processes": 200})
     for number in range(students):
         text = odd[number // 10 % 4] if number % 10 == 9 else handed_in(work_of(number), *TASK)
         room.hand_in(f"student-{number:02}", text)

@@ -85,6 +85,15 @@ def test_what_was_not_handed_in_fails_and_what_was_not_seen_is_blocked() -> None
     assert set(verdicts(score("ada", evidence(UP), other))) == {"blocked"}
 
 
+def test_where_time_ran_out_nothing_is_failed_but_what_passed_has_passed() -> None:
+    records = evidence(DOWN)
+    records[1]["late"] = "it was not done after 9 s"
+    late = score("ada", records, RUBRIC)
+    assert verdicts(late) == ["passed", "blocked"]
+    assert late.earned == 1
+    assert "9 s; then the bridge br-int is down" in tables.why_a_person(late)
+
+
 def test_points_are_those_of_the_course_file() -> None:
     def earned(points: dict[str, int]) -> int:
         return score("ada", evidence(UP), Rubric(Course(points=points), (BRIDGE,), "")).earned
