@@ -11,11 +11,12 @@ const STYLE = `
 .kvmbench-button:hover { background: var(--jp-layout-color3, #ddd); }
 .kvmbench-body { border: 1px solid var(--jp-border-color1, #bbb); border-radius: 3px; box-sizing: border-box; overflow: hidden; }
 .kvmbench-body:focus-within { border-color: var(--jp-brand-color1, #1976d2); }
+.kvmbench-screen .kvmbench-bar { max-width: 722px; }
 .kvmbench-screen .kvmbench-body { background: #181818; height: 400px; max-width: 722px; }
 .kvmbench-terminal .kvmbench-body { background: #101418; padding: 4px; }
 .kvmbench-ask { align-items: center; color: #eee; display: flex; gap: 8px; height: 100%; justify-content: center; }
 .kvmbench-monitor .kvmbench-body { background: var(--jp-layout-color1, #fff); font: 13px/1.35 var(--jp-code-font-family, monospace); }
-.kvmbench-log { height: 220px; margin: 0; overflow: auto; padding: 6px 8px; white-space: pre-wrap; font: inherit; }
+.kvmbench .kvmbench-log { height: 220px; margin: 0; overflow: auto; padding: 6px 8px; white-space: pre-wrap; font: inherit; }
 .kvmbench-log b { font-weight: 600; }
 .kvmbench-line { align-items: center; border-top: 1px solid var(--jp-border-color2, #ddd); display: flex; padding: 4px 8px; gap: 6px; }
 .kvmbench-line input { background: transparent; border: 0; color: inherit; flex: 1; font: inherit; min-width: 0; outline: 0; padding: 0; }
