@@ -140,7 +140,7 @@ MACHINE: tuple[Place[Description], ...] = (
     ),
     Place("cpu", "CPU", "cpu", "model", _attribute("cpu"), _instead("cpu"), lambda installed: installed.cpus),
     Place(
-        "memory", "memory (MiB)", "m", "size", _memory, _with_memory, lambda installed: ("128", "256", "512")
+        "memory", "memory MiB", "m", "size", _memory, _with_memory, lambda installed: ("128", "256", "512")
     ),
     *(
         Place(name, label, "smp", name, partial(_of_smp, name), partial(_with_smp, name))

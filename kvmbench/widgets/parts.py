@@ -9,7 +9,7 @@ from typing import Any
 import ipywidgets
 
 WIDE = {"width": "auto"}
-_LABEL = {"description_width": "92px"}
+_LABEL = {"description_width": "88px"}
 
 
 class FieldBox(ipywidgets.VBox):  # type: ignore[misc]
