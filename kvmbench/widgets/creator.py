@@ -33,7 +33,7 @@ class VMCreator(ipywidgets.VBox):  # type: ignore[misc]
     """
 
     def __init__(self, line: str = "", *, bench: around.Seen | None = None) -> None:
-        self._lock, self._quiet = threading.RLock(), False
+        self._lock, self._quiet, self._made = threading.RLock(), False, ""
         self._around = bench or around.here()
         self._context = self._surroundings(self._around.again())
         self.draft = (
@@ -95,13 +95,17 @@ class VMCreator(ipywidgets.VBox):  # type: ignore[misc]
 
     @property
     def troubles(self) -> dict[str, Any]:
-        """What stands against the guest as it is described, by field."""
-        return self.draft.troubles(self._context)
+        """What stands against the guest as it is described, by field; nothing while it is what runs."""
+        return {} if self._is_made() else self.draft.troubles(self._context)
+
+    def _is_made(self) -> bool:
+        """Whether the form still shows the guest that it created, and that one still runs."""
+        return self.draft.line == self._made and self.draft.guest.name in self._context.guests
 
     def create(self) -> None:
         """Create the guest; what happens is shown as it happens."""
         with self._lock:
-            if self.troubles or (self.working and self.working.is_alive()):
+            if self._is_made() or self.troubles or (self.working and self.working.is_alive()):
                 return
             self.create_button.disabled = True
             self.stages = ()
@@ -133,6 +137,8 @@ class VMCreator(ipywidgets.VBox):  # type: ignore[misc]
             self.progress.value = pages.stages(self.stages, working=False)
         except KvmbenchError as error:
             self.progress.value = pages.stages(self.stages, working=False) + pages.error(error)
+        else:
+            self._made = line
         finally:
             self.working = None
             self.changed(self._around.again())
@@ -225,4 +231,5 @@ class VMCreator(ipywidgets.VBox):  # type: ignore[misc]
         self._line_wrong.value = pages.troubles(troubles.get(LINE, ()))
         self._explained.value = explain(self.draft.line)._repr_html_()
         self._script.value = f"#!/bin/sh -e\n{self.draft.line}\n"
-        self.create_button.disabled = bool(troubles) or bool(self.working and self.working.is_alive())
+        busy = bool(self.working and self.working.is_alive())
+        self.create_button.disabled = bool(troubles) or busy or self._is_made()
