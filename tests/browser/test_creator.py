@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import re
+import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.pages import SCREENSHOTS, errors_of, open_notebook, serving
+from tests.browser.lab import open_notebook, run_cell, shoot, written
+from tests.browser.test_consoles import serial_line_is_logged_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.bench, pytest.mark.guest]
 
-NAME = "creator.ipynb"
 CELLS = (
     """from kvmbench import *
 from kvmbench.act import ifup
@@ -27,6 +24,8 @@ solve("host", "bridge")
 !qemu-img create -q -f qcow2 -b /vms/base/guest.qcow2 -F qcow2 /vms/cirros/cirros1.img
 !qemu-img create -q -f qcow2 -b /vms/base/guest.qcow2 -F qcow2 /vms/cirros/cirros2.img""",
     "VMCreator()",
+    'console("c1")',
+    'screen("c2")',
     "GuestTable()",
     "live('guests')",
     "check('guests')",
@@ -36,24 +35,6 @@ solve("host", "bridge")
 )
 
 
-@pytest.fixture(scope="module")
-def own_notebook(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A JupyterLab on a directory with one notebook."""
-    root = tmp_path_factory.mktemp("notebooks")
-    empty: dict[str, Any] = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None}
-    cells = [empty | {"id": f"cell-{number}", "source": source} for number, source in enumerate(CELLS)]
-    kernel = {"name": "kvmbench", "display_name": "kvmbench (on a bench)", "language": "python"}
-    book = {"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
-    (root / NAME).write_text(json.dumps(book))
-    line = [
-        *(sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={root}", "--ServerApp.port={port}"),
-        *("--Application.log_level=WARN", "--LanguageServerManager.autodetect=False", "--no-browser"),
-        *("--allow-root", "--MultiKernelManager.default_kernel_name=kvmbench"),
-    ]
-    with serving(line, tmp_path_factory.mktemp("jupyter"), "creator-test") as address:
-        yield address
-
-
 class Notebook:
     """The notebook on the page, a cell at a time."""
 
@@ -61,22 +42,14 @@ class Notebook:
         self.page = page
         self.cells = page.locator(".jp-Notebook .jp-CodeCell")
 
-    def run(self, at: int, timeout_s: float = 120) -> Locator:
+    def run(self, at: int) -> Locator:
         """Run a cell; its output."""
-        cell = self.cells.nth(at)
-        cell.locator(".cm-content").click()
-        self.page.keyboard.press("Control+Enter")
-        expect(cell.locator(".jp-InputPrompt").first).to_have_text(
-            re.compile(r"\[\d+\]"), timeout=timeout_s * 1000
-        )
-        return cell.locator(".jp-Cell-outputWrapper")
+        run_cell(self.page, at, timeout_s=120)
+        return self.cells.nth(at).locator(".jp-Cell-outputWrapper")
 
-    def shot(self, name: str, what: Locator) -> Path:
+    def shot(self, name: str, what: Locator) -> None:
         what.scroll_into_view_if_needed()
-        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-        path = SCREENSHOTS / f"creator-{name}.png"
-        self.page.screenshot(path=path)
-        return path
+        shoot(self.page, f"creator-{name}")
 
 
 def fill(form: Locator, label: str, text: str) -> None:
@@ -96,14 +69,20 @@ def created(book: Notebook, form: Locator) -> None:
 
 
 @pytest.mark.timeout(500)
-def test_two_guests_by_clicks_and_a_link_broken_in_a_shell(page: Page, own_notebook: str) -> None:
-    said = errors_of(page)
-    open_notebook(page, own_notebook, NAME)
-    book = Notebook(page)
-    expect(page.locator(".jp-Notebook-ExecutionIndicator")).to_have_attribute(
-        "data-status", "idle", timeout=60_000
-    )
-    book.run(0)
+def test_two_guests_by_clicks_and_a_link_broken_in_a_shell(
+    page: Page, said: list[str], jupyterlab: str, bench_name: str
+) -> None:
+    with written("creator", *CELLS) as name:
+        open_notebook(page, jupyterlab, name)
+        book = Notebook(page)
+        book.run(0)
+        two_guests_are_created(book)
+        they_are_used(book, bench_name)
+        the_link_breaks(book)
+        assert said == []
+
+
+def two_guests_are_created(book: Notebook) -> None:
     form = book.run(1)
     expect(form.get_by_role("button", name="Create", exact=True)).to_be_enabled(timeout=30_000)
     book.shot("form", form)
@@ -129,25 +108,45 @@ def test_two_guests_by_clicks_and_a_link_broken_in_a_shell(page: Page, own_noteb
     created(book, form)
     book.shot("c2", form.get_by_role("log"))
 
-    table = book.run(2)
+
+def they_are_used(book: Notebook, bench: str) -> None:
+    book.run(2)
+    serial_line_is_logged_in(book.page)
+    screen = book.run(3)
+    expect(screen).to_contain_text("click into it to type", timeout=30_000)
+    screen.locator("canvas").click()
+    for text, then in (("", "login:"), ("root", "Password:"), ("kvmbench", "root@c2")):
+        book.page.keyboard.type(f"{text}\n", delay=30)
+        the_screen_says(bench, then)
+    book.shot("screen", screen)
+
+
+def the_screen_says(bench: str, words: str) -> None:
+    """What is typed while a login changes over from the name to the password is lost: each is waited for."""
+    asked = f"until grep -q {words} /dev/vcs1; do usleep 100000; done"
+    line = [sys.executable, "-m", "kvmbench.cli", "exec", "--bench", bench, "--guest", "c2"]
+    subprocess.run([*line, "--timeout", "40", "--", asked], check=True, capture_output=True, timeout=60)
+
+
+def the_link_breaks(book: Notebook) -> None:
+    table = book.run(4)
     expect(table.locator("table")).to_contain_text("tap02")
     book.shot("table", table)
-    live = book.run(3)
+    live = book.run(5)
     plugged = live.locator('[data-check="c2-on-br-int"]')
     expect(plugged).to_have_attribute("data-verdict", "passed", timeout=20_000)
     for tap in ("tap01", "tap02"):
         expect(live.locator(f'[data-node="link:{tap}"]')).to_be_visible()
     book.shot("picture", live)
-    solved = book.run(4).locator("tr").filter(has_text="c2-on-br-int")
+    solved = book.run(6).locator("tr").filter(has_text="c2-on-br-int")
     expect(solved).to_contain_text("✓ passed")
-    book.run(5)
+    book.run(7)
     # what was done in the shell shows in the table and in the picture by themselves
     row = table.locator("tr").filter(has_text="tap02")
     expect(row).not_to_contain_text("br-int", timeout=2_000)
     expect(plugged).to_have_attribute("data-verdict", "failed", timeout=5_000)
     book.shot("picture-broken", live)
-    broken = book.run(6)
+    broken = book.run(8)
     expect(broken.locator("tr").filter(has_text="c2-on-br-int")).to_contain_text("✗ failed")
     book.shot("check-broken", broken)
-    book.shot("image", book.run(7))
-    assert said == []
+    book.shot("image", book.run(9))
