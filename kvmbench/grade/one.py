@@ -93,6 +93,8 @@ class _directory:  # noqa: N801 (it is used as a function)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 shutil.rmtree(left, ignore_errors=True)
+                with suppress(BenchError):  # where there are no groups to make, there is none to remove
+                    group(f"grading-{left.name}", Limits()).remove()
             finally:
                 os.close(lock)
 
