@@ -1,0 +1,126 @@
+"""Faults: what goes wrong in this stack, put into a bench on which it went right, and taken back.
+
+A fault is a step's usual mistake, made by somebody else and later: the same lines, the same check that tells
+it, the same hint. So each is tested where the mistakes are, on a real bench.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from kvmbench.act.action import apply_all
+from kvmbench.course.catalogue import ALL, chosen
+from kvmbench.course.run import Result, check, solve
+from kvmbench.course.step import Mistake, Step
+from kvmbench.errors import BadInput
+from kvmbench.system import Machine
+
+MYSTERIES = ("netns", "bridge", "guests", "forwarding", "dnat", "dnsmasq")
+"""steps whose faults are worth a search: somewhere between two hosts"""
+_PURPOSE = b"kvmbench fault 1\0"
+"""a key serves more than one purpose, and this is another draw than any other; 1 is this way of drawing"""
+_LEAST_KEY_BYTES = 16
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A mistake of a step, as something that is put into a bench."""
+
+    step: Step
+    mistake: Mistake
+
+    @property
+    def name(self) -> str:
+        return f"{self.step.slug}/{self.mistake.name}"
+
+    def to_json(self) -> dict[str, Any]:
+        """What an instructor reads; the symptom is what the check then sees."""
+        lines = [line for action in self.mistake.do for line in action.today]
+        back = [line for action in self.mistake.mend for line in action.today]
+        return {
+            "fault": self.name,
+            "says": self.mistake.says,
+            "check": self.mistake.check,
+            "hint": self.mistake.hint,
+            "inject": lines,
+            "mend": back or [line for action in self.step.solution for line in action.today],
+        }
+
+
+def faults(slugs: Sequence[str] | str = ALL) -> tuple[Fault, ...]:
+    """Those of the steps named, in the order of the course.
+
+    Raises:
+        NoSuchStep: the course has none of that name.
+    """
+    return tuple(Fault(each, mistake) for each in chosen(slugs) for mistake in each.mistakes)
+
+
+def fault(name: str) -> Fault:
+    """A fault by its name, such as `bridge/down`.
+
+    Raises:
+        BadInput: there is none of that name.
+    """
+    known = {each.name: each for each in faults()}
+    if name not in known:
+        near = get_close_matches(name, known, n=3, cutoff=0.6)
+        raise BadInput(
+            f"there is no fault {name!r}",
+            f"Did you mean {' or '.join(near)}?" if near else "See which there are: kvmbench fault list",
+        )
+    return known[name]
+
+
+def mystery(key: bytes | None = None, student: str = "") -> Fault:
+    """One that nobody names: drawn for this student by the course's key, or by chance where there is none.
+
+    The same key and student always draw the same fault (HMAC-SHA256, RFC 2104, over the student's name).
+
+    Raises:
+        BadInput: a key that could be guessed, or one without a student.
+    """
+    drawn = faults(MYSTERIES)
+    if key is None:
+        return secrets.choice(drawn)
+    if len(key) < _LEAST_KEY_BYTES or not student:
+        raise BadInput(
+            "a draw needs a student and a key of 16 bytes at least",
+            "Make a key: head -c 32 /dev/urandom >course.key; then --student NAME --key course.key",
+        )
+    digest = hmac.new(key, _PURPOSE + student.encode(), hashlib.sha256).digest()
+    return drawn[int.from_bytes(digest, "big") % len(drawn)]
+
+
+def inject(wanted: Fault, machine: Machine | None = None) -> tuple[Result, ...]:
+    """Put a fault into a bench; what the step's checks then say.
+
+    Raises:
+        BadInput: its step is not solved on this bench, so that nobody could tell the fault from the rest.
+        KvmbenchError: a line of it failed.
+    """
+    before = next(each for each in check([wanted.step.slug]) if each.check == wanted.mistake.check)
+    if before.verdict != "passed":
+        raise BadInput(
+            f"{wanted.name} would not be seen: {before.check} does not pass here ({before.saw})",
+            f"Solve the step first: kvmbench solve {wanted.step.slug}",
+        )
+    apply_all(wanted.mistake.do, machine, instant=True)
+    return check([wanted.step.slug])
+
+
+def mend(wanted: Fault, machine: Machine | None = None) -> tuple[Result, ...]:
+    """Take a fault back and put its step right; what the step's checks then say.
+
+    Raises:
+        KvmbenchError: a line failed.
+    """
+    apply_all(wanted.mistake.mend, machine, instant=True)
+    solve([wanted.step.slug], machine)
+    return check([wanted.step.slug])
