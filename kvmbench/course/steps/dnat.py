@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from kvmbench.act import nat
+from kvmbench.act import link, nat
 from kvmbench.act.action import Action
 from kvmbench.check import dnat_ssh
-from kvmbench.course.plan import SSH_INSIDE, SSH_OUTSIDE, UPLINK_ADDRESS
+from kvmbench.course.plan import SSH_INSIDE, SSH_OUTSIDE, UPLINK, UPLINK_ADDRESS
 from kvmbench.course.step import Mistake, Rotted, Step
 from kvmbench.model import Wanted
 
@@ -64,6 +64,22 @@ STEP = Step(
             "The rule is for the outside host's own address.",
             nat.destination("172.16.0.1", SSH_OUTSIDE, "10.1.1.1", SSH_INSIDE),
             "-d is the address that the outside host calls",
+        ),
+        Mistake(
+            "uplink-down",
+            "The way to the outside was set down.",
+            (link.down(UPLINK),),
+            check=_CHECK,
+            hint=f"Set {UPLINK} up on the bench",
+            mend=(link.up(UPLINK),),
+        ),
+        Mistake(
+            "forward-dropped",
+            "A firewall drops whatever is passed on, and forgot the way in.",
+            (Action("drop what is passed on", ("iptables -P FORWARD DROP",)),),
+            check=_CHECK,
+            hint="The chain FORWARD decides over what passes through a host",
+            mend=(Action("let it pass", ("iptables -P FORWARD ACCEPT",)),),
         ),
     ),
     rotted=(

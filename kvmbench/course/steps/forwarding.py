@@ -127,6 +127,40 @@ STEP = Step(
             also=(_WEB,),  # a bridge has the lowest address of its ports: losing one may change it for c1
         ),
         Mistake(
+            "address-on-a-port",
+            "The guests' gateway was put on c1's tap instead of the bridge.",
+            (link.no_address(BRIDGE), link.address("tap01", ROUTER_INTERFACE)),
+            check="br-int-address",
+            hint="The address sits on the wrong interface: delete it from tap01",
+            mend=(link.no_address("tap01"),),
+            also=(_WEB,),
+        ),
+        Mistake(
+            "forward-dropped",
+            "A firewall drops whatever is passed on, and forgot the guests.",
+            (Action("drop what is passed on", ("iptables -P FORWARD DROP",)),),
+            check=_WEB,
+            hint="The chain FORWARD decides over what passes through a host",
+            mend=(Action("let it pass", ("iptables -P FORWARD ACCEPT",)),),
+            also=("c1-pings-c2",),  # where bridged packets are asked for too (br_netfilter)
+        ),
+        Mistake(
+            "bridged-dropped",
+            "A rule meant for hosts drops what the bridge hands from port to port.",
+            (
+                Action(
+                    "have bridged packets asked for",
+                    ("sysctl -w net.bridge.bridge-nf-call-iptables=1",),
+                ),
+                Action(
+                    "drop what stays on the bridge", (f"iptables -A FORWARD -i {BRIDGE} -o {BRIDGE} -j DROP",)
+                ),
+            ),
+            check="c1-pings-c2",
+            hint="Bridged packets go through iptables too",
+            mend=(Action("delete the rule", (f"iptables -D FORWARD -i {BRIDGE} -o {BRIDGE} -j DROP",)),),
+        ),
+        Mistake(
             "no-translation",
             "No rule was written: the tutorial prints none.",
             (nat.clear("postrouting"),),
