@@ -7,11 +7,11 @@ from typing import NoReturn
 
 from typer.exceptions import TyperException
 
-from kvmbench.cli import course, faults, grading, hosts, machine, proving
+from kvmbench.cli import course, faults, grading, hosts, machine, proving, variants
 from kvmbench.cli.app import app
 from kvmbench.errors import BadInput, KvmbenchError
 
-__all__ = ["app", "course", "faults", "grading", "hosts", "machine", "main", "proving"]
+__all__ = ["app", "course", "faults", "grading", "hosts", "machine", "main", "proving", "variants"]
 
 
 def main() -> NoReturn:

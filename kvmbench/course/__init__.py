@@ -1,7 +1,7 @@
 """The course: steps in order, each with goal, checks, hints, solution and usual mistakes."""
 
 from kvmbench.course.catalogue import files, images, step, steps, wanted
-from kvmbench.course.run import Result, catch_up, check, judge, solve
+from kvmbench.course.run import Result, catch_up, check, judge, judge_steps, solve
 from kvmbench.course.script import script
 from kvmbench.course.step import Mistake, Rotted, Step
 
@@ -15,6 +15,7 @@ __all__ = [
     "files",
     "images",
     "judge",
+    "judge_steps",
     "script",
     "solve",
     "step",

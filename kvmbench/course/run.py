@@ -104,8 +104,13 @@ def judge(slugs: Sequence[str] | str, seen: Snapshot) -> tuple[Result, ...]:
     Raises:
         NoSuchStep: the course has none of that name.
     """
+    return judge_steps(chosen(slugs), seen)
+
+
+def judge_steps(steps: Iterable[Step], seen: Snapshot) -> tuple[Result, ...]:
+    """What the checks of these very steps say of a Snapshot, such as those of a student's variant; pure."""
     results: list[Result] = []
-    for each in chosen(slugs):
+    for each in steps:
         for one in each.checks:
             found = one(seen)
             earned = one.points if found.ok else 0

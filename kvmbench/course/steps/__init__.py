@@ -1,5 +1,6 @@
 """The steps of the course, one a file."""
 
+from kvmbench.course.plan import TUTORIAL, Plan
 from kvmbench.course.step import Step
 from kvmbench.course.steps import (
     bridge,
@@ -16,17 +17,23 @@ from kvmbench.course.steps import (
     virtio,
 )
 
-STEPS: tuple[Step, ...] = (
-    host.STEP,
-    image.STEP,
-    veth.STEP,
-    netns.STEP,
-    bridge.STEP,
-    guests.STEP,
-    consoles.STEP,
-    forwarding.STEP,
-    dnat.STEP,
-    dnsmasq.STEP,
-    virtio.STEP,
-    ksm.STEP,
-)
+
+def steps(plan: Plan) -> tuple[Step, ...]:
+    """The course with these numbers, in order."""
+    return (
+        host.STEP,
+        image.STEP,
+        veth.step(plan),
+        netns.step(plan),
+        bridge.STEP,
+        guests.step(plan),
+        consoles.step(plan),
+        forwarding.step(plan),
+        dnat.step(plan),
+        dnsmasq.step(plan),
+        virtio.step(plan),
+        ksm.STEP,
+    )
+
+
+STEPS = steps(TUTORIAL)

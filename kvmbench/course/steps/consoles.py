@@ -8,67 +8,75 @@ from dataclasses import replace
 from kvmbench.act import console, guest, monitor
 from kvmbench.act.action import Action
 from kvmbench.check import console_served, vnc_served
-from kvmbench.course.plan import C1, C2, started_otherwise
+from kvmbench.course.plan import Plan, started_otherwise
 from kvmbench.course.step import Mistake, Rotted, Step
 from kvmbench.qemu import options
 
-_NO_SERIAL = f"{shlex.join(options.argv(C2))} -serial none"
-
-STEP = Step(
-    slug="consoles",
-    title="Screen and serial line",
-    goal="Look at the guests by VNC, displays :0 and :2, and by their serial consoles.",
-    solution=(console.banner(0), console.banner(2), console.knock("c1"), console.knock("c2")),
-    checks=(
-        vnc_served("c1", 0, points=1),
-        vnc_served("c2", 2, points=1),
-        console_served("c1", points=1),
-        console_served("c2", points=1),
+_ROTTED = (
+    Rotted(
+        "# vncviewer:0 & Enter virtual machine",
+        "`vncviewer :0`, where one is installed and a screen is at hand; in the notebook the "
+        "screen is a widget.",
     ),
-    needs=("guests",),
-    mistakes=(
-        Mistake(
-            "other-display",
-            "c1 serves its screen at another display.",
-            started_otherwise(replace(C1, vnc_display=5)),
-            check="c1-vnc",
-            hint="The number after the colon counts from port 5900",
-            mend=(guest.end("c1"), guest.start(C1)),
-        ),
-        Mistake(
-            "no-screen",
-            "c2 was started without a screen.",
-            started_otherwise(replace(C2, vnc_display=None)),
-            check="c2-vnc",
-            hint="QEMU serves a screen when -vnc names a display",
-            mend=(guest.end("c2"), guest.start(C2)),
-        ),
-        Mistake(
-            "paused",
-            "c1 was stopped in its monitor: its console is there, and nobody sits at it.",
-            (monitor.pause("c1"),),
-            check="c1-console",
-            hint="the monitor's `cont` lets them run again",
-            mend=(monitor.resume("c1"),),
-        ),
-        Mistake(
-            "no-serial-port",
-            "c2 was started with -serial none.",
-            (guest.end("c2"), Action("start c2 without a serial port", (_NO_SERIAL,))),
-            check="c2-console",
-            hint="Its command line sends the serial port elsewhere",
-            mend=(guest.end("c2"), guest.start(C2)),
-        ),
-    ),
-    rotted=(
-        Rotted(
-            "# vncviewer:0 & Enter virtual machine",
-            "`vncviewer :0`, where one is installed and a screen is at hand; in the notebook the "
-            "screen is a widget.",
-        ),
-        Rotted(
-            "-monitor stdio … CTRL-A, c: Switch between console and monitor",
-            "That belongs to -nographic; the bench asks QEMU by a socket of its own (QMP) in any case.",
-        ),
+    Rotted(
+        "-monitor stdio … CTRL-A, c: Switch between console and monitor",
+        "That belongs to -nographic; the bench asks QEMU by a socket of its own (QMP) in any case.",
     ),
 )
+
+
+def step(plan: Plan) -> Step:
+    return Step(
+        slug="consoles",
+        title="Screen and serial line",
+        goal="Look at the guests by VNC, displays :0 and :2, and by their serial consoles.",
+        solution=(console.banner(0), console.banner(2), console.knock("c1"), console.knock("c2")),
+        checks=(
+            vnc_served("c1", 0, points=1),
+            vnc_served("c2", 2, points=1),
+            console_served("c1", points=1),
+            console_served("c2", points=1),
+        ),
+        needs=("guests",),
+        mistakes=(
+            Mistake(
+                "other-display",
+                "c1 serves its screen at another display.",
+                started_otherwise(replace(plan.c1, vnc_display=5)),
+                check="c1-vnc",
+                hint="The number after the colon counts from port 5900",
+                mend=(guest.end("c1"), guest.start(plan.c1)),
+            ),
+            Mistake(
+                "no-screen",
+                "c2 was started without a screen.",
+                started_otherwise(replace(plan.c2, vnc_display=None)),
+                check="c2-vnc",
+                hint="QEMU serves a screen when -vnc names a display",
+                mend=(guest.end("c2"), guest.start(plan.c2)),
+            ),
+            Mistake(
+                "paused",
+                "c1 was stopped in its monitor: its console is there, and nobody sits at it.",
+                (monitor.pause("c1"),),
+                check="c1-console",
+                hint="the monitor's `cont` lets them run again",
+                mend=(monitor.resume("c1"),),
+            ),
+            Mistake(
+                "no-serial-port",
+                "c2 was started with -serial none.",
+                (
+                    guest.end("c2"),
+                    Action(
+                        "start c2 without a serial port",
+                        (f"{shlex.join(options.argv(plan.c2))} -serial none",),
+                    ),
+                ),
+                check="c2-console",
+                hint="Its command line sends the serial port elsewhere",
+                mend=(guest.end("c2"), guest.start(plan.c2)),
+            ),
+        ),
+        rotted=_ROTTED,
+    )

@@ -8,7 +8,7 @@ from dataclasses import replace
 from kvmbench.act import bridge, file, guest, ifup, link, monitor
 from kvmbench.act.action import Action
 from kvmbench.check import guest_disk, guest_hardware, guest_mac, guest_running, plugged_into, script_file
-from kvmbench.course.plan import BRIDGE, C1, C2, CENTOS, started_otherwise, with_drive, with_nic
+from kvmbench.course.plan import BRIDGE, CENTOS, Plan, started_otherwise, with_drive, with_nic
 from kvmbench.course.step import Mistake, Rotted, Step
 from kvmbench.model import Check, Wanted
 from kvmbench.qemu import options
@@ -42,7 +42,6 @@ def _of(name: str, *words: str) -> tuple[str, ...]:
 
 
 _EVERYTHING_OF_C2 = _of("c2", "hardware", "mac", "disk", "on-br-int")
-_SHARED = shlex.join(options.argv(with_drive(C2, file=C1.drives[0].file), old=True))
 
 _SCRIPT_MISTAKES = (
     Mistake(
@@ -68,164 +67,178 @@ _SCRIPT_MISTAKES = (
     ),
 )
 
-_CABLE_MISTAKES = (
-    Mistake(
-        "tap-on-no-bridge",
-        "The script brought the tap up and did not plug it in.",
-        (link.no_master("tap02", BRIDGE),),
-        check="c2-on-br-int",
-        hint="/etc/qemu-ifup is what gives the tap its master",
-        mend=(link.master("tap02", BRIDGE),),
+
+def _cable_mistakes(plan: Plan) -> tuple[Mistake, ...]:
+    shared = shlex.join(options.argv(with_drive(plan.c2, file=plan.c1.drives[0].file), old=True))
+    return (
+        Mistake(
+            "tap-on-no-bridge",
+            "The script brought the tap up and did not plug it in.",
+            (link.no_master("tap02", BRIDGE),),
+            check="c2-on-br-int",
+            hint="/etc/qemu-ifup is what gives the tap its master",
+            mend=(link.master("tap02", BRIDGE),),
+        ),
+        Mistake(
+            "tap-on-another-bridge",
+            "The script names another bridge.",
+            (bridge.add(_OTHER_BRIDGE), link.master("tap02", _OTHER_BRIDGE)),
+            check="c2-on-br-int",
+            hint="move tap02 over to br-int",
+            mend=(link.master("tap02", BRIDGE), link.delete(_OTHER_BRIDGE)),
+        ),
+        Mistake(
+            "tap-down",
+            "The script plugged the tap in and did not bring it up.",
+            (link.down("tap01"),),
+            check="c1-on-br-int",
+            hint="Joining does not bring it up",
+            mend=(link.up("tap01"),),
+        ),
+        Mistake(
+            "c1-paused",
+            "c1 was stopped in its monitor.",
+            (monitor.pause("c1"),),
+            check="c1-running",
+            hint="the monitor's `cont` lets them run again",
+            mend=(monitor.resume("c1"),),
+        ),
+        Mistake(
+            "c2-not-started",
+            "Only one guest was started.",
+            (guest.end("c2"),),
+            check="c2-running",
+            hint="Start c2 with qemu-kvm",
+            also=_EVERYTHING_OF_C2,
+        ),
+        Mistake(
+            "shared-image",
+            "c2 was given c1's image, as the tutorial has it; QEMU refuses, as c1 writes to it.",
+            (guest.end("c2"), Action("start c2 on the image of c1", (f"{shared} || true",))),
+            check="c2-running",
+            hint="if it ended by itself, start it without -daemonize to read why",
+            also=_EVERYTHING_OF_C2,
+        ),
+    )
+
+
+def _option_mistakes(plan: Plan) -> tuple[Mistake, ...]:
+    return (
+        _wrong(
+            "too-much-memory",
+            "c1 was given twice the memory.",
+            replace(plan.c1, memory_mib=512),
+            "hardware",
+            "-m counts in MiB",
+        ),
+        _wrong(
+            "one-cpu",
+            "-smp was left out.",
+            replace(plan.c2, vcpus=1),
+            "hardware",
+            "-smp says how many processors",
+        ),
+        _wrong(
+            "no-mac",
+            "macaddr= was left out, as five bytes of it were refused.",
+            with_nic(plan.c1, mac=_QEMU_MAC),
+            "mac",
+            "The card's macaddr= was left out",
+        ),
+        _wrong(
+            "other-mac",
+            "A byte of the address is wrong.",
+            with_nic(plan.c2, mac="52:54:00:00:00:20"),
+            "mac",
+            "Compare macaddr= byte by byte",
+        ),
+        _wrong(
+            "ide-disk",
+            "if=virtio was left out.",
+            with_drive(plan.c1, interface="ide"),
+            "disk",
+            "if= chooses the bus of the disk",
+        ),
+        _wrong(
+            "other-disk",
+            "c2 was given an empty image.",
+            with_drive(plan.c2, file=CENTOS),
+            "disk",
+            "file= names another image",
+        ),
+        Mistake(
+            "same-mac",
+            "c2's line was copied from c1's, and the address was not changed.",
+            started_otherwise(with_nic(plan.c2, mac=plan.c1.nics[0].mac)),
+            check="c1-mac",
+            hint="Two cards with one address confuse every bridge",
+            mend=(guest.end("c2"),),
+            also=("c2-mac",),
+        ),
+    )
+
+
+_ROTTED = (
+    Rotted(
+        'If [-N "$"]; Then',
+        "The shell's words are in lower case, [ is a command with blanks around it, and the "
+        'tap\'s name is "$1": '
+        '`if [ -n "$1" ]; then`.',
     ),
-    Mistake(
-        "tap-on-another-bridge",
-        "The script names another bridge.",
-        (bridge.add(_OTHER_BRIDGE), link.master("tap02", _OTHER_BRIDGE)),
-        check="c2-on-br-int",
-        hint="move tap02 over to br-int",
-        mend=(link.master("tap02", BRIDGE), link.delete(_OTHER_BRIDGE)),
+    Rotted(
+        "Ip Link Set up / Sleep 1 / Brctl AddIf $bridge",
+        'The tap\'s name is missing: `ip link set "$1" up`, `ip link set "$1" master "$bridge"` '
+        '(`brctl addif "$bridge" "$1"`). Nothing has to be slept for.',
     ),
-    Mistake(
-        "tap-down",
-        "The script plugged the tap in and did not bring it up.",
-        (link.down("tap01"),),
-        check="c1-on-br-int",
-        hint="Joining does not bring it up",
-        mend=(link.up("tap01"),),
+    Rotted(
+        "#qemu-kvm-name c1-m 256-smp 2-drive file=/vms/cirros1.img,…",
+        "The blanks were lost in print, and the directory: the images are in /vms/cirros.",
     ),
-    Mistake(
-        "c1-paused",
-        "c1 was stopped in its monitor.",
-        (monitor.pause("c1"),),
-        check="c1-running",
-        hint="the monitor's `cont` lets them run again",
-        mend=(monitor.resume("c1"),),
+    Rotted(
+        "macaddr=52:54:00:00:00",
+        "A MAC address has six bytes, and QEMU refuses five: 52:54:00:00:00:01 for c1, "
+        "52:54:00:00:00:02 for c2.",
     ),
-    Mistake(
-        "c2-not-started",
-        "Only one guest was started.",
-        (guest.end("c2"),),
-        check="c2-running",
-        hint="Start c2 with qemu-kvm",
-        also=_EVERYTHING_OF_C2,
+    Rotted(
+        "-name c2 … file=/vms/cirros/cirros1.img",
+        "c2 was given the image of c1, which QEMU has locked since version 2.10: c2 has its own, "
+        "cirros2.img.",
     ),
-    Mistake(
-        "shared-image",
-        "c2 was given c1's image, as the tutorial has it; QEMU refuses, as c1 writes to it.",
-        (guest.end("c2"), Action("start c2 on the image of c1", (f"{_SHARED} || true",))),
-        check="c2-running",
-        hint="if it ended by itself, start it without -daemonize to read why",
-        also=_EVERYTHING_OF_C2,
+    Rotted(
+        "-net Nic[,vlan=n][,macaddr=mac][,model=type]",
+        "vlan= was removed in QEMU 3.0. -net nic and -net tap of one line are joined; "
+        "`-nic tap,model=virtio,mac=…` says both at once.",
+    ),
+    Rotted(
+        "-net tap,script=/etc/qemu-ifup",
+        "When a guest ends, QEMU runs /etc/qemu-ifdown too, and complains when there is none: "
+        "the bench's launcher adds downscript=no. To find TAP01 and TAP02 again, name them: "
+        "ifname=tap01.",
     ),
 )
 
-_OPTION_MISTAKES = (
-    _wrong(
-        "too-much-memory",
-        "c1 was given twice the memory.",
-        replace(C1, memory_mib=512),
-        "hardware",
-        "-m counts in MiB",
-    ),
-    _wrong(
-        "one-cpu", "-smp was left out.", replace(C2, vcpus=1), "hardware", "-smp says how many processors"
-    ),
-    _wrong(
-        "no-mac",
-        "macaddr= was left out, as five bytes of it were refused.",
-        with_nic(C1, mac=_QEMU_MAC),
-        "mac",
-        "The card's macaddr= was left out",
-    ),
-    _wrong(
-        "other-mac",
-        "A byte of the address is wrong.",
-        with_nic(C2, mac="52:54:00:00:00:20"),
-        "mac",
-        "Compare macaddr= byte by byte",
-    ),
-    _wrong(
-        "ide-disk",
-        "if=virtio was left out.",
-        with_drive(C1, interface="ide"),
-        "disk",
-        "if= chooses the bus of the disk",
-    ),
-    _wrong(
-        "other-disk",
-        "c2 was given an empty image.",
-        with_drive(C2, file=CENTOS),
-        "disk",
-        "file= names another image",
-    ),
-    Mistake(
-        "same-mac",
-        "c2's line was copied from c1's, and the address was not changed.",
-        started_otherwise(with_nic(C2, mac=C1.nics[0].mac)),
-        check="c1-mac",
-        hint="Two cards with one address confuse every bridge",
-        mend=(guest.end("c2"),),
-        also=("c2-mac",),
-    ),
-)
 
-STEP = Step(
-    slug="guests",
-    title="Two guests on one bridge",
-    goal=f"Write {IFUP}, and start the guests c1 and c2 with a tap on {BRIDGE} each.",
-    solution=(
-        ifup.write(BRIDGE),
-        guest.start(C1),
-        guest.start(C2),
-        guest.ready("c1"),
-        guest.ready("c2"),
-    ),
-    checks=(script_file(IFUP, points=1), *_checks(C1), *_checks(C2)),
-    needs=("host", "bridge"),
-    files=(IFUP,),
-    parts=(
-        Wanted("tap", "tap01", BRIDGE),
-        Wanted("guest", "c1", "tap01"),
-        Wanted("tap", "tap02", BRIDGE),
-        Wanted("guest", "c2", "tap02"),
-    ),
-    mistakes=(*_SCRIPT_MISTAKES, *_CABLE_MISTAKES, *_OPTION_MISTAKES),
-    rotted=(
-        Rotted(
-            'If [-N "$"]; Then',
-            "The shell's words are in lower case, [ is a command with blanks around it, and the "
-            'tap\'s name is "$1": '
-            '`if [ -n "$1" ]; then`.',
+def step(plan: Plan) -> Step:
+    return Step(
+        slug="guests",
+        title="Two guests on one bridge",
+        goal=f"Write {IFUP}, and start the guests c1 and c2 with a tap on {BRIDGE} each.",
+        solution=(
+            ifup.write(BRIDGE),
+            guest.start(plan.c1),
+            guest.start(plan.c2),
+            guest.ready("c1"),
+            guest.ready("c2"),
         ),
-        Rotted(
-            "Ip Link Set up / Sleep 1 / Brctl AddIf $bridge",
-            'The tap\'s name is missing: `ip link set "$1" up`, `ip link set "$1" master "$bridge"` '
-            '(`brctl addif "$bridge" "$1"`). Nothing has to be slept for.',
+        checks=(script_file(IFUP, points=1), *_checks(plan.c1), *_checks(plan.c2)),
+        needs=("host", "bridge"),
+        files=(IFUP,),
+        parts=(
+            Wanted("tap", "tap01", BRIDGE),
+            Wanted("guest", "c1", "tap01"),
+            Wanted("tap", "tap02", BRIDGE),
+            Wanted("guest", "c2", "tap02"),
         ),
-        Rotted(
-            "#qemu-kvm-name c1-m 256-smp 2-drive file=/vms/cirros1.img,…",
-            "The blanks were lost in print, and the directory: the images are in /vms/cirros.",
-        ),
-        Rotted(
-            "macaddr=52:54:00:00:00",
-            "A MAC address has six bytes, and QEMU refuses five: 52:54:00:00:00:01 for c1, "
-            "52:54:00:00:00:02 for c2.",
-        ),
-        Rotted(
-            "-name c2 … file=/vms/cirros/cirros1.img",
-            "c2 was given the image of c1, which QEMU has locked since version 2.10: c2 has its own, "
-            "cirros2.img.",
-        ),
-        Rotted(
-            "-net Nic[,vlan=n][,macaddr=mac][,model=type]",
-            "vlan= was removed in QEMU 3.0. -net nic and -net tap of one line are joined; "
-            "`-nic tap,model=virtio,mac=…` says both at once.",
-        ),
-        Rotted(
-            "-net tap,script=/etc/qemu-ifup",
-            "When a guest ends, QEMU runs /etc/qemu-ifdown too, and complains when there is none: "
-            "the bench's launcher adds downscript=no. To find TAP01 and TAP02 again, name them: "
-            "ifname=tap01.",
-        ),
-    ),
-)
+        mistakes=(*_SCRIPT_MISTAKES, *_cable_mistakes(plan), *_option_mistakes(plan)),
+        rotted=_ROTTED,
+    )
