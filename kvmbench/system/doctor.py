@@ -92,7 +92,7 @@ def diagnose(patient: Patient | None = None) -> list[Finding]:
     programs = list(_programs(who))
     findings += [*programs, _packages(who, programs), _processors(who), _memory(who)]
     findings += [_disk(who, name, directory) for name, directory in who.directories]
-    return [*findings, _page_merging(who)]
+    return [*findings, _page_programs(who), _page_merging(who)]
 
 
 def gaps(findings: Iterable[Finding]) -> list[Finding]:
@@ -294,6 +294,21 @@ def _disk(who: Patient, name: str, directory: Path) -> Finding:
         mend = f"export {variable}=/a/directory/with/more/room (df -h shows the disks)"
         return Finding(title, False, "needed", saw, mend)
     return Finding(title, True, "needed", f"{directory} has {free_mib} MiB free")
+
+
+def _page_programs(who: Patient) -> Finding:
+    """Screens, consoles and the live picture: bundled at the installation, if npm was to be had."""
+    bundle = who.machine.read(str(Path(sys.prefix) / "share/jupyter/kernels/kvmbench/frontend/kvmbench.js"))
+    if bundle is not None and not bundle.startswith("// stand-in"):
+        return Finding("page programs", True, "optional", "screens, consoles and the live picture are there")
+    clone = Path(__file__).resolve().parents[2]
+    return Finding(
+        "page programs",
+        False,
+        "optional",
+        "screens, consoles and the live picture are text only: npm's registry was out of reach",
+        f"{shlex.quote(sys.executable)} -m pip install --no-deps --editable {shlex.quote(str(clone))}",
+    )
 
 
 def _page_merging(who: Patient) -> Finding:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,9 @@ ANSWERS: dict[str, Completed | str] = {
     doctor.free_line(DATA): DISK,
     doctor.free_line(CACHE): DISK,
 }
+PROGRAMS = f"{sys.prefix}/share/jupyter/kernels/kvmbench/frontend/kvmbench.js"
 FILES = {
+    PROGRAMS: "export{render};",
     "/proc/sys/kernel/osrelease": "6.1.0-28-amd64\n",
     "/proc/sys/user/max_user_namespaces": "63000\n",
     "/proc/meminfo": "MemTotal:        8000000 kB\nMemAvailable:    6291456 kB\n",
@@ -255,6 +258,13 @@ def test_a_kernel_without_samepage_merging() -> None:
         "optional",
         "sudo apt-get install -y linux-image-amd64",
     )
+
+
+@pytest.mark.parametrize("bundle", [None, "// stand-in: …"])
+def test_an_installation_without_npm_says_how_the_consoles_are_had(bundle: str | None) -> None:
+    found = only_gap(patient(files={PROGRAMS: bundle}))
+    assert (found.name, found.severity) == ("page programs", "optional")
+    assert "-m pip install --no-deps --editable" in found.mend
 
 
 def test_root_is_told_lines_without_sudo() -> None:

