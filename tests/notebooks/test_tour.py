@@ -9,7 +9,8 @@ import pytest
 from kvmbench import course, tour
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.ipynb"))
-LESSONS = [path for path in NOTEBOOKS if path.stem != "00-welcome"]
+ACROSS = NOTEBOOKS[0].parent / "13-break-and-mend.ipynb"
+LESSONS = [path for path in NOTEBOOKS if path.stem != "00-welcome" and path != ACROSS]
 
 pytestmark = [pytest.mark.bench, pytest.mark.guest]
 
@@ -28,6 +29,15 @@ def test_a_notebook_runs_through_and_ends_with_its_step_solved(path: Path) -> No
     assert set(ended) == {check.name for check in course.step(slug).checks}
     fine = {"passed", "blocked"} if slug == "ksm" else {"passed"}
     assert set(ended.values()) <= fine, told.outcomes
+
+
+def test_break_and_mend_shows_each_fault_by_its_own_check_and_ends_with_all_mended() -> None:
+    told = tour.run_notebook(ACROSS)
+    assert told.ran, told.error
+    failed = {outcome["check"] for outcome in told.outcomes if outcome["verdict"] == "failed"}
+    assert failed == {"router1-pings-10.2.2.1", "vethm.1-address", "br-int-up"}
+    checks = {check.name for slug in ("netns", "bridge") for check in course.step(slug).checks}
+    assert endings(told) == dict.fromkeys(checks, "passed")
 
 
 def test_the_welcome_runs_through_and_shows_what_a_failure_looks_like() -> None:
