@@ -33,15 +33,15 @@ def configure(c: Any, *, student: Limits | None = STUDENT, idle_s: float | None 
         BadInput: a limit that nothing could run under.
         BenchError: there is no guest image for everyone yet.
     """
-    if stock.shared() is None:
-        raise BenchError(
-            "there is no guest image for everyone: each student would build one of their own",
-            "Build it once, as root: kvmbench image build --everyone",
-        )
     if student and student.memory_mib is not None and student.memory_mib < 512:
         raise BadInput(
             f"{student.memory_mib} MiB are too little for JupyterLab and a guest",
             "Give each student 1024 MiB at least: hub.configure(c, student=Limits(memory_mib=1024)).",
+        )
+    if stock.shared() is None:
+        raise BenchError(
+            "there is no guest image for everyone: each student would build one of their own",
+            "Build it once, as root: kvmbench image build --everyone",
         )
     c.JupyterHub.spawner_class = BenchSpawner
     c.BenchSpawner.limits = student

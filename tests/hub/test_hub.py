@@ -104,7 +104,7 @@ class Said(dict[str, Any]):
         self[name] = value
 
 
-def test_a_limit_that_nothing_could_run_under_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_limit_that_nothing_could_run_under_is_refused() -> None:
     with pytest.raises(BadInput, match="200 MiB are too little"):
         configure(Said(), student=Limits(memory_mib=200))
 
