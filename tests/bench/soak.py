@@ -46,7 +46,7 @@ kvmbench look --json >/dev/null
 echo alive; exec sleep 300
 """
 """what a bench in use holds; the guest has no disk and waits in its BIOS"""
-_SETTLE_S = 15.0
+_SETTLE_S = 30.0
 
 
 @dataclass(frozen=True)

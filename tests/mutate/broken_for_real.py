@@ -29,7 +29,7 @@ from kvmbench.model import Outcome, Snapshot
 from kvmbench.mutate import live
 from kvmbench.mutate.score import mutants
 
-SETTLES_S = 4.0
+SETTLES_S = 20.0
 STEP = Step(
     "wires",
     "Wires",
