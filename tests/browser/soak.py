@@ -1,8 +1,9 @@
-"""Consoles kept open for minutes: does the kernel's or the page's memory, or the notebook's file, grow?
+"""Consoles and the live picture kept open for minutes: what grows, the kernel, the page or the file?
 
     .venv/bin/python -m tests.browser.soak ADDRESS_WITH_TOKEN [--minutes 10]
 
-Three guests with screen and serial line each; two of them print on both all the while.
+Three guests with screen and serial line each; two of them print on both all the while, and a cable comes and
+goes in the picture.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from tests.browser.lab import NOTEBOOKS, open_notebook, run_cell, shoot, written
 
 THIRD = "qemu-kvm -name c3 -m 256 -snapshot -drive file=/vms/c3.img,if=virtio,format=qcow2 -vnc :5 -daemonize"
 BUSY = "(while :; do date | tee /dev/tty1; usleep 200000; done) >/dev/ttyS0 2>&1 &"
+CABLE = "while :; do ip link add va type veth peer name vb; sleep 2; ip link del va; sleep 2; done"
 CELLS = (
-    'from kvmbench import catch_up, console, screen\ncatch_up("consoles")',
+    'from kvmbench import catch_up, console, live, screen\ncatch_up("consoles")',
     f"""import os
 os.system("qemu-img create -q -f qcow2 -F qcow2 -b /vms/cirros/cirros1.img /vms/c3.img")
 os.system("{THIRD} -nic none")""",
@@ -30,6 +32,8 @@ os.system("{THIRD} -nic none")""",
     'console("c1")',
     'console("c2")',
     'console("c3")',
+    'live("guests")',
+    f'import subprocess\ncable = subprocess.Popen(["sh", "-c", "{CABLE}"])',
     f'[console(name).run("{BUSY}") for name in ("c1", "c2")]',
     'print([line for line in open("/proc/self/status") if line.startswith("VmRSS")][0])',
 )
