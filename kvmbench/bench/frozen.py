@@ -17,6 +17,8 @@ from kvmbench.errors import LookFailed
 _NS_GET_PARENT = 0xB702
 _DEADLINE_S = 5.0
 _DEEPEST = 40
+_SURE = 5
+"""so many times in a row nobody was found running: who forks and ends may be missed by one list"""
 
 
 def members(bench: Bench) -> dict[int, int]:
@@ -78,7 +80,10 @@ def standing_still(bench: Bench, spared: Collection[int]) -> Iterator[None]:
     stopped: dict[int, int] = {}
     try:
         deadline = time.monotonic() + _DEADLINE_S
-        while fresh := _running(bench, stopped, spared):
+        quiet = 0
+        while quiet < _SURE:
+            fresh = _running(bench, stopped, spared)
+            quiet = 0 if fresh else quiet + 1
             if time.monotonic() > deadline:
                 raise LookFailed(
                     "processes on the bench could not be made to stand still",

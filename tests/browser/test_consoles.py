@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.lab import open_notebook, run_cell, shoot, written
+from tests.browser.lab import on_the_bench, open_notebook, run_cell, shoot, the_screen_says, written
 
 pytestmark = [pytest.mark.browser, pytest.mark.bench, pytest.mark.guest]
 
@@ -17,7 +17,7 @@ CELLS = (
     'console("c1")',
     'monitor("c1")',
     'terminal("qemu-kvm -name c3 -m 32 -nographic -nodefaults -serial mon:stdio -S")',
-    "import time\nuntil = time.monotonic() + 20\nwhile time.monotonic() < until:\n    time.sleep(0.1)",
+    'import os, time\nwhile not os.path.exists("/run/typed"):\n    time.sleep(0.1)',
     'print(guest("c1", "cat /dev/vcs1").out)',
 )
 BUSY = 5
@@ -26,7 +26,7 @@ SCREEN_SAYS = 6
 
 @pytest.mark.timeout(400)
 def test_a_student_sits_down_at_screen_serial_line_and_monitor(
-    page: Page, said: list[str], jupyterlab: str
+    page: Page, said: list[str], jupyterlab: str, bench_name: str
 ) -> None:
     with written("consoles", *CELLS) as name:
         open_notebook(page, jupyterlab, name)
@@ -36,7 +36,7 @@ def test_a_student_sits_down_at_screen_serial_line_and_monitor(
         serial_line_is_logged_in(page)
         monitor_answers_and_completes(page)
         ctrl_a_reaches_the_monitor(page)
-        screen_takes_keys_while_a_cell_runs(page)
+        screen_takes_keys_while_a_cell_runs(page, bench_name)
         page.get_by_text("File", exact=True).first.click()
         page.get_by_text("Save Notebook", exact=True).click()
         page.keyboard.press("Escape")
@@ -100,7 +100,7 @@ def ctrl_a_reaches_the_monitor(page: Page) -> None:
     expect(terminal.locator(".kvmbench-state")).to_have_text("it ended", timeout=30_000)
 
 
-def screen_takes_keys_while_a_cell_runs(page: Page) -> None:
+def screen_takes_keys_while_a_cell_runs(page: Page, bench: str) -> None:
     screen = page.locator(".kvmbench-screen")
     busy = page.locator(".jp-CodeCell").nth(BUSY)
     busy.locator(".jp-InputArea-editor").click()
@@ -110,10 +110,12 @@ def screen_takes_keys_while_a_cell_runs(page: Page) -> None:
     before = screen.locator("canvas").screenshot()
     screen.locator("canvas").click()
     page.keyboard.type("root\n", delay=30)
-    page.wait_for_timeout(4000)  # the login asks for the password then; what is typed sooner is lost
+    the_screen_says(bench, "c1", "Password:")
     assert screen.locator("canvas").screenshot() != before
     expect(busy.locator(".jp-InputPrompt")).to_have_text("[*]:")
     page.keyboard.type("kvmbench\n", delay=30)
+    the_screen_says(bench, "c1", "root@c1")
+    on_the_bench(bench, "--", "touch", "/run/typed")
     expect(busy.locator(".jp-InputPrompt")).to_have_text(re.compile(r"\[\d+\]"), timeout=60_000)
     run_cell(page, SCREEN_SAYS)
     expect(page.locator(".jp-CodeCell").nth(SCREEN_SAYS)).to_contain_text("root@c1")

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.lab import open_notebook, run_cell, shoot, written
+from tests.browser.lab import open_notebook, run_cell, shoot, the_screen_says, written
 from tests.browser.test_consoles import serial_line_is_logged_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.bench, pytest.mark.guest]
@@ -117,15 +115,8 @@ def they_are_used(book: Notebook, bench: str) -> None:
     screen.locator("canvas").click()
     for text, then in (("", "login:"), ("root", "Password:"), ("kvmbench", "root@c2")):
         book.page.keyboard.type(f"{text}\n", delay=30)
-        the_screen_says(bench, then)
+        the_screen_says(bench, "c2", then)
     book.shot("screen", screen)
-
-
-def the_screen_says(bench: str, words: str) -> None:
-    """What is typed while a login changes over from the name to the password is lost: each is waited for."""
-    asked = f"until grep -q {words} /dev/vcs1; do usleep 100000; done"
-    line = [sys.executable, "-m", "kvmbench.cli", "exec", "--bench", bench, "--guest", "c2"]
-    subprocess.run([*line, "--timeout", "40", "--", asked], check=True, capture_output=True, timeout=60)
 
 
 def the_link_breaks(book: Notebook) -> None:
