@@ -25,7 +25,7 @@ def open_notebook(page: Page, address: str, name: str) -> None:
     page.goto(f"{root}/lab/tree/{name}?token={token}&reset")
     page.get_by_role("tab", name=Path(name).name).wait_for(timeout=60_000)
     page.locator(".jp-Notebook .jp-CodeCell").first.wait_for(timeout=60_000)
-    # The status bar waits for the kernel's own word; the dot in the notebook's toolbar is idle from the start.
+    # The status bar waits for the kernel's word; the dot in the notebook's toolbar is idle from the start.
     page.locator("#jp-main-statusbar").get_by_text("kvmbench (on a bench) | Idle").wait_for(timeout=60_000)
 
 
