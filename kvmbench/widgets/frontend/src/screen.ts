@@ -43,6 +43,7 @@ const RETRY_MS = 1_000;
 
 export function show(channel: Channel, el: HTMLElement): () => void {
   const { body, bar, tell } = frame(el, String(channel.model.get("title")));
+  let usual = "";
   let comm: Comm | undefined;
   let rfb: RFB | undefined;
   let retry: number | undefined;
@@ -51,7 +52,8 @@ export function show(channel: Channel, el: HTMLElement): () => void {
 
   const connect = (): void => {
     window.clearTimeout(retry);
-    tell("connecting …");
+    usual = "connecting …";
+    tell(usual);
     channel.send({ kind: "open" });
   };
   const start = (): void => {
@@ -62,7 +64,10 @@ export function show(channel: Channel, el: HTMLElement): () => void {
     rfb.scaleViewport = true;
     rfb.background = "#181818";
     const screen = rfb;
-    screen.addEventListener("connect", () => tell("click into it to type"));
+    screen.addEventListener("connect", () => {
+      usual = "click into it to type";
+      tell(usual);
+    });
     screen.addEventListener("credentialsrequired", () => ask(screen));
     screen.addEventListener("securityfailure", () => {
       password = undefined;
@@ -95,11 +100,7 @@ export function show(channel: Channel, el: HTMLElement): () => void {
   };
 
   bar.append(button("Ctrl-Alt-Del", "Press these three keys in the guest", () => rfb?.sendCtrlAltDel()));
-  channel.onlost = (lost) => {
-    if (lost) {
-      tell("the kernel does not answer; run this cell again", true);
-    }
-  };
+  channel.onlost = (lost) => tell(lost ? "the kernel does not answer; run this cell again" : usual, lost);
   channel.onmessage = (message, data) => {
     if (message.kind === "opened") {
       start();
@@ -109,7 +110,8 @@ export function show(channel: Channel, el: HTMLElement): () => void {
       const had = comm;
       comm = undefined;
       had?.ended("");
-      tell(String(message.why), true);
+      usual = String(message.why);
+      tell(usual, true);
       window.clearTimeout(retry);
       retry = window.setTimeout(connect, RETRY_MS);
     }
