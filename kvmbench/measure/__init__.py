@@ -13,7 +13,7 @@ from rich.table import Table
 
 from kvmbench.bench import stock
 from kvmbench.errors import BadInput
-from kvmbench.measure import crowd, machine
+from kvmbench.measure import crowd, grading, machine
 from kvmbench.measure.figures import MARKS, Figure, Samples, as_json, from_json, judged, markdown
 from kvmbench.measure.rows import SIZES, rows
 
@@ -79,6 +79,7 @@ def _round(samples: Samples, engine: str, *, peers: bool, first: bool) -> None:
         machine.on_bench(bench, samples, "changes")
         if peers:
             machine.on_bench(bench, samples, "tutorial-peers")
+    grading.one_submission(samples, peers=peers)
 
 
 def _show(figures: Sequence[Figure], facts: dict[str, object], shape: Shape) -> None:

@@ -9,7 +9,7 @@ SIZES = (100, 1000)
 
 def rows() -> tuple[Row, ...]:
     """All of them, in the order of the table."""
-    return (*_BENCHES, *_many(100, 0.03), *_many(1000, 0.3), *_LOOKS, *_GUESTS, *_CROWD)
+    return (*_BENCHES, *_many(100, 0.03), *_many(1000, 0.3), *_LOOKS, *_GUESTS, *_CROWD, *_GRADING)
 
 
 _BENCHES = (
@@ -118,5 +118,13 @@ _CROWD = (
     *(
         Row(f"{count} benches with two guests each, memory", f"crowd {count} MiB", unit="MiB")
         for count in (5, 10, 20)
+    ),
+)
+
+_GRADING = (
+    Row(
+        "a submission graded (one notebook, by a command of its own)",
+        "graded",
+        against=(Against("`nbgrader autograde` as it comes", "nbgrader"),),
     ),
 )
