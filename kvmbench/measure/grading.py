@@ -59,7 +59,7 @@ def _from_outside(room: Path, notebook: Path) -> float:
 
 
 def _by_nbgrader(room: Path, notebook: Path) -> float:
-    """As people use it: the submission's own kernel says what it is worth. Its kernel is on a bench, as ours."""
+    """As people use it: the submission's own kernel says what it is worth. Its kernel is on a bench too."""
     course = room / "course"
     for directory in (course / "source" / _ASSIGNMENT, course / "submitted" / "student" / _ASSIGNMENT):
         directory.mkdir(parents=True)
