@@ -11,7 +11,8 @@ from pathlib import Path
 from kvmbench import course
 from kvmbench.measure.clock import median, seconds
 from kvmbench.observe import look
-from kvmbench.observe.watch import Watcher
+from kvmbench.observe.feed import Feed
+from kvmbench.observe.watch import Watcher, What
 from kvmbench.system import run
 from kvmbench.topology import draw, graph, to_svg
 
@@ -39,20 +40,28 @@ def ours() -> dict[str, float]:
 
 def changes() -> dict[str, float]:
     """From a change in the kernel until a look has it, and until it is drawn."""
-    files, images = course.files(), course.images()
+    feed = Feed(files=course.files(), images=course.images(), pace_s=60.0)
+    feed.look()
     mtu = Path("/sys/class/net", WATCHED, "mtu")
+    what: list[What] = []
     told = threading.Event()
     models: list[float] = []
     pictures: list[float] = []
-    with Watcher(lambda what: told.set(), settle_s=0):
+
+    def tell(changed: What) -> None:
+        what.append(changed)
+        told.set()
+
+    with Watcher(tell, settle_s=0):
         for number in range(2 * _CHANGES):
-            told.clear()
+            what.clear()
             wanted = 1400 + number % 2
             started = time.perf_counter()
             mtu.write_text(str(wanted))
             while True:
                 told.wait(5)
-                seen = look(files=files, images=images, insides=False)
+                told.clear()
+                seen = feed.look_after(frozenset().union(*what))
                 link = seen.link(WATCHED)
                 if link is not None and link.mtu == wanted:
                     break

@@ -8,11 +8,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from kvmbench.model import Guest, Snapshot
-from kvmbench.observe.look import look
+from kvmbench.observe.look import look, look_at_networks
 from kvmbench.observe.watch import PACE, Watcher, What
 
 PACE_S = 2.0
 """how often counters and guests' own systems are looked at while nothing changes"""
+OF_NETWORKS: What = frozenset({"links", "addresses", "routes", "neighbours", "switches", "rules"})
+"""what the kernel tells of networks, and changes nothing else"""
 Told = Callable[[Snapshot], None]
 
 
@@ -65,6 +67,20 @@ class Feed:
         self.newest = seen
         return seen
 
+    def look_after(self, what: What) -> Snapshot:
+        """The newest, with what changed looked at again: networks alone where it was nothing else.
+
+        An interface that came, went or was renamed may be a guest's tap: then all is looked at.
+        """
+        before = self.newest
+        late = time.monotonic() - self._asked_at > 2 * self._pace_s
+        if before is not None and not late and what <= OF_NETWORKS:
+            seen = look_at_networks(before)
+            if _interfaces(seen) == _interfaces(before):
+                self.newest = seen
+                return seen
+        return self.look(insides=what == {PACE} or late)
+
     def _changed(self, what: What) -> None:
         with self._lock:
             subscribers = tuple(self._subscribers.values())
@@ -72,13 +88,16 @@ class Feed:
             subscribers = tuple(each for each in subscribers if each[1]())
             if not subscribers:
                 return
-        late = time.monotonic() - self._asked_at > 2 * self._pace_s
-        seen = self.look(insides=what == {PACE} or late)
+        seen = self.look_after(what)
         for told, _ in subscribers:
             try:
                 told(seen)
             except Exception as error:  # noqa: BLE001, PERF203 (it must not take the others' picture away)
                 self.trouble = f"{type(error).__name__}: {error}"
+
+
+def _interfaces(seen: Snapshot) -> set[tuple[str, str]]:
+    return {(netns.name, link.name) for netns in seen.namespaces for link in netns.links}
 
 
 def _with_inside(guest: Guest, before: Snapshot) -> Guest:

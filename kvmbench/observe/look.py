@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -26,6 +26,8 @@ from kvmbench.system import Machine, RealMachine, netlink
 BENCH_VARIABLE = "KVMBENCH_BENCH"
 """names the bench in the environment of every process on it"""
 _AT_ONCE = 12
+_OF_NETWORKS = ("namespace ", "the bench's own network")
+"""how a trouble with a network namespace begins"""
 
 T = TypeVar("T")
 D = TypeVar("D")
@@ -89,6 +91,26 @@ def look(
         return _look(looking, probes, images, files)
 
 
+def look_at_networks(before: Snapshot, *, machine: Machine | None = None) -> Snapshot:
+    """Look at every network namespace anew, and keep what was seen of all else.
+
+    What the kernel tells of links, addresses, routes, neighbours, bridges and rules changes nothing else. The
+    others' troubles are kept too: `taken_at` is the moment of this look.
+    """
+    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="look") as pool:
+        looking = _Looking(machine or RealMachine(), pool, insides=False)
+        taken_at = time.time()
+        seen = _networks(_names(looking), looking)
+    troubles = (trouble for trouble in before.troubles if not trouble.startswith(_OF_NETWORKS))
+    return replace(
+        before,
+        taken_at=taken_at,
+        namespaces=seen,
+        probes=(),
+        troubles=tuple(sorted({*looking.troubles, *troubles})),
+    )
+
+
 def _look(
     looking: _Looking, probes: Sequence[Probe], images: Sequence[str], files: Sequence[str]
 ) -> Snapshot:
@@ -96,28 +118,22 @@ def _look(
     running = looking.guard("processes", partial(processes, _is_of_interest), ())
     qemus = guests.settled([process for process in running if guests.runs_qemu(process.program)])
     dnsmasqs = [process for process in running if services.runs_dnsmasq(process.program)]
-    names = (netlink.OWN, *machine.listdir(netlink.NETNS_DIRECTORY))
+    names = _names(looking)
 
     # Guests first: they take longest to answer, and meanwhile the rest is read.
     asked = [looking.start(f"process {each.pid}", partial(_guest, each, looking), None) for each in qemus]
-    rooms = looking.pool.submit(_rooms, names, looking)
+    networks = looking.pool.submit(_networks, names, looking)
     disk_paths = looking.guard("images", partial(disks.paths, images, _drives(qemus, looking), machine), ())
     disks_seen = looking.start("images", partial(disks.images, disk_paths, machine), ())
     servers = looking.start("dnsmasq", partial(services.servers, dnsmasqs, _inodes(names), machine), ())
     facts = looking.start("the machine", partial(machine_under.host, machine), None)
     seen = [looking.start(f"file {path}", partial(paths_seen.file, path), None) for path in files]
 
-    read = rooms.result()
-    filters = {
-        name: looking.start(_named(name), partial(_rules, name, machine), PacketFilter())
-        for name, room in read.items()
-        if room.has_rules
-    }
     found = tuple(guest for future in asked if (guest := future.result()))
     return Snapshot(
         bench=os.environ.get(BENCH_VARIABLE, ""),
         taken_at=taken_at,
-        namespaces=_namespaces(read, {name: each.result() for name, each in filters.items()}, looking),
+        namespaces=networks.result(),
         guests=found,
         images=disks_seen.result(),
         files=tuple(file for future in seen if (file := future.result())),
@@ -129,13 +145,27 @@ def _look(
     )
 
 
+def _names(looking: _Looking) -> tuple[str, ...]:
+    return (netlink.OWN, *looking.machine.listdir(netlink.NETNS_DIRECTORY))
+
+
+def _networks(names: Sequence[str], looking: _Looking) -> tuple[Netns, ...]:
+    read = _rooms(names, looking)
+    filters = {
+        name: looking.start(_named(name), partial(_rules, name, looking.machine), PacketFilter())
+        for name, room in read.items()
+        if room.has_rules
+    }
+    return _namespaces(read, {name: each.result() for name, each in filters.items()}, looking)
+
+
 def _is_of_interest(program: str) -> bool:
     return guests.runs_qemu(program) or services.runs_dnsmasq(program)
 
 
 def _named(name: str) -> str:
     """A network namespace in words."""
-    return f"namespace {name}" if name else "the bench's own network"
+    return f"{_OF_NETWORKS[0]}{name}" if name else _OF_NETWORKS[1]
 
 
 def _rooms(names: Sequence[str], looking: _Looking) -> dict[str, _Room]:
