@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from kvmbench.cli.app import BenchOption, JsonOption, app, bench_of
 from kvmbench.errors import BadInput
 
+if TYPE_CHECKING:
+    from kvmbench.grade.variants import ClassVariants
+
 
 @app.command()
 def variant(
     student: Annotated[str, typer.Option(help="Whose numbers.")],
-    key: Annotated[Path, typer.Option(help="A file with the course's key.")],
+    key: Annotated[Path | None, typer.Option(help="A file with the course's key.")] = None,
+    course: Annotated[
+        Path | None, typer.Option(help="The course file whose [variants] name the key and the ranges.")
+    ] = None,
     name: BenchOption = None,
     classmates: Annotated[
         Path | None,
@@ -27,19 +33,17 @@ def variant(
     import msgspec
 
     from kvmbench.bench import enter
-    from kvmbench.course.catalogue import PLAN_FILE
-    from kvmbench.course.variants import foreign_values, variant_of
+    from kvmbench.course.variants import plan_written
     from kvmbench.model import Snapshot
 
-    secret = _read(key)
-    own = variant_of(secret, student)
+    drawn = _drawn(key, course)
+    own = drawn.of(student)
     if classmates is not None:
         names = [line.strip() for line in _read(classmates).decode().splitlines() if line.strip()]
-        others = [variant_of(secret, each) for each in names]
         there = bench_of(name)
         line, environment = enter.own_command(there, "look", "--json")
         looked = enter.capture(there, line, env=environment).checked()
-        found = foreign_values(Snapshot.from_json(looked.out), own, others)
+        found = drawn.foreign(student, [Snapshot.from_json(looked.out)], names)
         if as_json:
             print(json.dumps([each._asdict() for each in found], indent=2))
         else:
@@ -47,9 +51,24 @@ def variant(
         return
     plan = msgspec.json.encode(own.plan).decode()
     if name is not None:
-        write = ["sh", "-c", 'printf "%s\\n" "$1" >"$2"', "sh", plan, str(PLAN_FILE)]
-        enter.capture(bench_of(name), write).checked()
+        enter.capture(bench_of(name), plan_written(own.plan)).checked()
     print(plan if as_json else "\n".join(f"{what:<32} {value}" for what, value in own.values().items()))
+
+
+def _drawn(key: Path | None, course: Path | None) -> ClassVariants:
+    """How numbers are drawn: by a key alone, or as a course file says."""
+    from kvmbench.grade import rubric
+    from kvmbench.grade.variants import ClassVariants
+
+    if course is None and key is not None:
+        return ClassVariants(_read(key))
+    drawn = rubric.load(course).variants if course is not None else None
+    if drawn is None or key is not None:
+        raise BadInput(
+            "whose key draws the numbers is not told, or told twice",
+            "Give either --key FILE, or --course FILE with a table [variants] in it.",
+        )
+    return drawn
 
 
 def _read(file: Path) -> bytes:

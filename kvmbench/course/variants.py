@@ -15,6 +15,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import msgspec
+
+from kvmbench.course.catalogue import PLAN_FILE
 from kvmbench.course.plan import TUTORIAL, Plan
 from kvmbench.course.step import Step
 from kvmbench.course.steps import steps
@@ -152,6 +155,12 @@ def variant_of(key: bytes, student: str, ranges: Ranges = DEFAULT_RANGES) -> Var
 def steps_for(variant: Variant) -> tuple[Step, ...]:
     """The course with a student's numbers, in order."""
     return steps(variant.plan)
+
+
+def plan_written(plan: Plan) -> list[str]:
+    """The program that, run on a bench, has the course there go by these numbers."""
+    text = msgspec.json.encode(plan).decode()
+    return ["/bin/sh", "-c", 'printf "%s\\n" "$1" >"$2"', "sh", text, str(PLAN_FILE)]
 
 
 def foreign_values(seen: Snapshot, own: Variant, others: Iterable[Variant]) -> tuple[Foreign, ...]:

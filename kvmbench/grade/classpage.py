@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from statistics import mean, median
 from urllib.parse import quote
 
@@ -13,6 +14,7 @@ from kvmbench.grade.html import counted, page, table, text
 from kvmbench.grade.rubric import Rubric
 from kvmbench.grade.scoring import Mark, Score
 from kvmbench.grade.tables import reasons
+from kvmbench.grade.variants import in_the_tutorials_numbers
 
 _BINS = 10
 _TOGETHER = 0.6
@@ -47,15 +49,32 @@ class Group:
 
 def class_page(scores: Sequence[Score], rubric: Rubric) -> str:
     """The page for the instructor."""
+    alike = [_in_the_tutorials_numbers(score) for score in scores]
     parts = [
         _distribution(scores),
         _for_a_person(scores),
-        _mistakes(scores),
-        _together(scores),
-        _checks(scores),
+        _mistakes(alike),
+        _together(alike),
+        _checks(alike),
         _students(scores),
     ]
     return page(f"{rubric.course.title}: the class", "\n".join(filter(None, parts)))
+
+
+def _in_the_tutorials_numbers(score: Score) -> Score:
+    """So that one mistake is one for all, whatever numbers each of them had."""
+    if score.variant is None:
+        return score
+    alike = partial(in_the_tutorials_numbers, plan=score.variant.plan)
+    marks = tuple(
+        replace(
+            mark,
+            says=alike(mark.says),
+            outcome=replace(mark.outcome, saw=alike(mark.outcome.saw), hint=alike(mark.outcome.hint)),
+        )
+        for mark in score.marks
+    )
+    return replace(score, marks=marks)
 
 
 def _percent(score: Score) -> float:

@@ -44,7 +44,7 @@ def grade(
     """Grade all submissions; the exit code: 0, or 2 when something is for a person to decide."""
     chosen, secret = rubric.load(course), evidence.load_key(key)
     found = submissions.find(place)
-    _not_on_a_bench(place, output, *filter(None, (course, key)))
+    _not_on_a_bench(place, output, *filter(None, (course, key)), *chosen.secrets)
     kept = results.opened(output.resolve(), secret)
     work = _left_to_do(found, kept, chosen)
     if cluster is None:
@@ -68,12 +68,12 @@ def _left_to_do(
     work: dict[str, Callable[[], bytes]] = {}
     for submission in found:
         try:
-            digests = submissions.task(submission, chosen).digests()
+            task = submissions.task(submission, chosen)
         except BadInput as error:
             head = {"kind": "head", "format": 1, "student": submission.student, "files": {}}
             kept.keep(submission.student, [head, {"kind": "trouble", "trouble": error.what}])
             continue
-        if not kept.is_done(submission.student, digests, chosen.digest):
+        if not kept.is_done(task):
             work[submission.student] = partial(_encoded, submission, chosen)
     return work
 
@@ -115,7 +115,7 @@ def _told(console: Console, scores: tuple[Score, ...], output: Path) -> int:
         table.add_row(Text(score.student), f"{score.earned} of {score.points}", why)
     console.print(table)
     console.print(f"{output}: grades.csv, grades.xlsx, class.html, feedback/, evidence/", soft_wrap=True)
-    return 2 if any(score.blocked for score in scores) else 0
+    return 2 if any(score.blocked or score.foreign for score in scores) else 0
 
 
 def regrade(output: Path, *, course: Path | None = None, key: Path | None = None) -> int:

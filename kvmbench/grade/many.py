@@ -42,19 +42,7 @@ def grade_one(task: bytes) -> list[dict[str, Any]]:
     if done.ok and records:
         return records
     said = (done.err.strip().splitlines() or [f"it ended with code {done.code}"])[-1]
-    return [trouble_head(told), {"kind": "trouble", "trouble": f"its grading failed: {said}"[:500]}]
-
-
-def trouble_head(task: Task) -> dict[str, Any]:
-    """The first record of evidence where there is nothing to be seen."""
-    notebooks = msgspec.to_builtins(task.notebooks)
-    return {
-        "kind": "head",
-        "format": 1,
-        "student": task.student,
-        "files": task.digests(),
-        "notebooks": notebooks,
-    }
+    return [told.named(), {"kind": "trouble", "trouble": f"its grading failed: {said}"[:500]}]
 
 
 def _records(text: str) -> list[dict[str, Any]]:
@@ -83,7 +71,7 @@ def _told(future: Any, student: str, work: Work) -> list[dict[str, Any]]:
         records: list[dict[str, Any]] = future.result()
         return records
     task = msgspec.json.decode(work[student](), type=Task)
-    return [trouble_head(task), {"kind": "trouble", "trouble": f"its grading failed: {error!r}"[:500]}]
+    return [task.named(), {"kind": "trouble", "trouble": f"its grading failed: {error!r}"[:500]}]
 
 
 def on_cluster(work: Work, address: str) -> Iterator[tuple[str, list[dict[str, Any]]]]:

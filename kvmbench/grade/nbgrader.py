@@ -14,6 +14,7 @@ earned there stands in its graded cells. Evidence is kept in outside/ASSIGNMENT/
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -64,14 +65,17 @@ class OutsideGrade(Execute):  # type: ignore[misc]
         steps = tuple(dict.fromkeys(slug for slugs in marks.values() for slug in slugs))
         set_by = rubric.load(Path(self.course_file) if self.course_file else None, given)
         notebook = Notebook(told["notebook"], steps, marks, f"{told['notebook']}.ipynb")
-        chosen = Rubric(set_by.course, (notebook,), set_by.digest)
+        chosen = replace(set_by, notebooks=(notebook,))
         task = _task(nb, told["student"], Path(resources["metadata"]["path"]), chosen)
         self.log.info("kvmbench: %s of %s runs on a bench", notebook.name, told["student"])
         records = many.grade_one(msgspec.json.encode(task))
         root = Path(directory.root, "outside", told["assignment"], notebook.name)
         key = evidence.load_key(Path(self.key_file) if self.key_file else None)
-        results.opened(root, key).keep(told["student"], records)
-        found = score(told["student"], records, chosen)
+        kept = results.opened(root, key)
+        kept.keep(told["student"], records)
+        found = score(told["student"], records, chosen, kept.students())
+        for each in found.foreign:
+            self.log.warning("kvmbench: %s: %s", told["student"], each.says)
         resources[_PERSON] = _write(nb, marks, found)
         return nb, resources
 
@@ -120,7 +124,8 @@ def _task(nb: Any, student: str, directory: Path, chosen: Rubric) -> Task:
     assert notebook.file is not None
     files[notebook.file] = nbformat.writes(nb).encode()
     encoded = {path: Task.encoded(data) for path, data in files.items()}
-    return Task(student, encoded, chosen.notebooks, chosen.course.limits, chosen.digest)
+    variant = chosen.variants.of(student) if chosen.variants else None
+    return Task(student, encoded, chosen.notebooks, chosen.course.limits, chosen.digest, variant)
 
 
 def _write(nb: Any, marks: Mapping[str, tuple[str, ...]], found: Score) -> set[str]:
@@ -136,7 +141,7 @@ def _write(nb: Any, marks: Mapping[str, tuple[str, ...]], found: Score) -> set[s
             continue
         name = cell.metadata.nbgrader["grade_id"]
         mine = [mark for mark in found.marks if mark.step in marks.get(name, ())]
-        if not mine or any(mark.outcome.verdict == "blocked" for mark in mine):
+        if not mine or found.foreign or any(mark.outcome.verdict == "blocked" for mark in mine):
             person.add(name)
         share = sum(mark.earned for mark in mine) / max(1, sum(mark.points for mark in mine))
         earned = round(share * float(cell.metadata.nbgrader["points"]), 2)

@@ -23,10 +23,11 @@ from typing import Any
 import msgspec
 
 from kvmbench import __version__
-from kvmbench.bench import lifecycle, linux, places, stock
+from kvmbench.bench import enter, lifecycle, linux, places, stock
 from kvmbench.bench.lifecycle import Bench
 from kvmbench.bench.stock import Stock
 from kvmbench.bench.strict import Strict
+from kvmbench.course.variants import plan_written
 from kvmbench.errors import BenchError, KvmbenchError
 from kvmbench.grade import run
 from kvmbench.grade.look import Wanted, look
@@ -101,12 +102,7 @@ class _directory:  # noqa: N801 (it is used as a function)
 
 def _head(task: Task, goods: Stock) -> dict[str, Any]:
     qemu = run_program(["/usr/bin/qemu-system-x86_64", "-version"]).out.splitlines()
-    return {
-        "kind": "head",
-        "format": 1,
-        "student": task.student,
-        "files": task.digests(),
-        "notebooks": msgspec.to_builtins(task.notebooks),
+    return task.named() | {
         "course": task.course,
         "limits": msgspec.to_builtins(task.limits),
         "versions": {
@@ -137,14 +133,14 @@ def _notebook(task: Task, notebook: Notebook, goods: Stock, name: str) -> list[d
                 log.append(said)
                 if "mark" in said:
                     before = time.monotonic()
-                    records.append(_looked(bench, goods, notebook, str(said["mark"])))
+                    records.append(_looked(bench, goods, task, notebook, str(said["mark"])))
                     looks_s += time.monotonic() - before
                     player.go_on(time.monotonic() - before)
         except Stopped as stop:
             ended = stop.why
             if not stop.bench_gone:
                 before = time.monotonic()
-                records.append(_looked(bench, goods, notebook, ""))
+                records.append(_looked(bench, goods, task, notebook, ""))
                 looks_s += time.monotonic() - before
         finally:
             late = player.late
@@ -179,19 +175,25 @@ def _group(task: Task) -> Group | None:
 
 
 def _furnished(task: Task, goods: Stock, name: str, strict: Strict) -> Bench:
-    """A fresh strict bench with the files that were handed in."""
+    """A fresh strict bench with the files that were handed in, and the student's numbers.
+
+    The numbers are for the notebook's own checks. No look reads them: they are the submission's to change.
+    """
     home = places.benches_directory() / name
     for path, text in task.files.items():
         file = home / "home" / WORK / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(base64.b64decode(text))
-    return lifecycle.ensure(name, goods, workdir=Path("/root") / WORK, strict=strict)
+    bench = lifecycle.ensure(name, goods, workdir=Path("/root") / WORK, strict=strict)
+    if task.variant is not None:
+        enter.capture(bench, plan_written(task.variant.plan)).checked()
+    return bench
 
 
-def _looked(bench: Bench, goods: Stock, notebook: Notebook, mark: str) -> dict[str, Any]:
+def _looked(bench: Bench, goods: Stock, task: Task, notebook: Notebook, mark: str) -> dict[str, Any]:
     """A look behind a marked cell, or at the end for all steps of the notebook."""
     slugs = notebook.marks.get(mark, notebook.steps)
-    steps = steps_of(slugs)
+    steps = steps_of(slugs, task.variant)
     wanted = Wanted(
         probes=tuple(dict.fromkeys(probe for step in steps for probe in step.probes)),
         images=tuple(dict.fromkeys(path for step in steps for path in step.images)),

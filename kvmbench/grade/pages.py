@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from kvmbench import course
+from kvmbench.course.variants import Variant
 from kvmbench.grade.html import counted, page, table, text
 from kvmbench.grade.rubric import Rubric
 from kvmbench.grade.scoring import Mark, Score, last_snapshot
+from kvmbench.grade.steps import parts_of
 from kvmbench.grade.task import Notebook
-from kvmbench.model import Wanted
 
 _SIGNS = {"passed": "✓ passed", "failed": "✗ failed", "blocked": "? for a person"}
 
@@ -26,14 +26,18 @@ def student_page(score: Score, records: Sequence[dict[str, Any]], rubric: Rubric
     parts = [head + "</p>"]
     for notebook in rubric.notebooks:
         marks = [mark for mark in score.marks if mark.notebook == notebook.name]
-        parts.append(_notebook(notebook, marks, records))
+        parts.append(_notebook(notebook, marks, records, score.variant))
+    if score.foreign:
+        parts.append(_others(score))
     if score.notes:
         noted = "".join(f"<li>{text(note)}</li>" for note in score.notes)
         parts.append(f"<h2>What the grader noted</h2><ul class=small>{noted}</ul>")
     return page(f"{rubric.course.title}: {score.student}", "\n".join(parts))
 
 
-def _notebook(notebook: Notebook, marks: Sequence[Mark], records: Sequence[dict[str, Any]]) -> str:
+def _notebook(
+    notebook: Notebook, marks: Sequence[Mark], records: Sequence[dict[str, Any]], variant: Variant | None
+) -> str:
     earned, points = sum(mark.earned for mark in marks), sum(mark.points for mark in marks)
     rows = [
         [
@@ -47,7 +51,17 @@ def _notebook(notebook: Notebook, marks: Sequence[Mark], records: Sequence[dict[
     return (
         f"<h2>{text(notebook.name)}: {earned} of {points}</h2>"
         + table(["", "what is asked", "what was seen", "points"], rows, {3})
-        + _picture(notebook, marks, records)
+        + _picture(notebook, marks, records, variant)
+    )
+
+
+def _others(score: Score) -> str:
+    """The page goes to the student: whose numbers they are is the instructor's to say."""
+    said = (f"{each.value} is {each.what} in another student's variant" for each in score.foreign)
+    rows = "".join(f"<li>{text(each)}</li>" for each in dict.fromkeys(said))
+    return (
+        "<h2>Numbers that are not yours</h2><p>They cost nothing by themselves. A person will ask how they "
+        f"came here.</p><ul>{rows}</ul>"
     )
 
 
@@ -58,7 +72,9 @@ def _seen(mark: Mark) -> str:
     return said
 
 
-def _picture(notebook: Notebook, marks: Sequence[Mark], records: Sequence[dict[str, Any]]) -> str:
+def _picture(
+    notebook: Notebook, marks: Sequence[Mark], records: Sequence[dict[str, Any]], variant: Variant | None
+) -> str:
     """The network as it was at the end; what is asked for and was not there is dashed."""
     from kvmbench.topology import picture
 
@@ -68,10 +84,5 @@ def _picture(notebook: Notebook, marks: Sequence[Mark], records: Sequence[dict[s
     words = "What was there at the end" + (
         "; what is dashed was asked for, and missing." if any(not mark.outcome.ok for mark in marks) else "."
     )
-    drawn = picture(seen, _wanted(notebook)).svg
+    drawn = picture(seen, parts_of(notebook.steps, variant)).svg
     return f"<p class=small>{words}</p><figure>{drawn[drawn.index('<svg') :]}</figure>"
-
-
-def _wanted(notebook: Notebook) -> tuple[Wanted, ...]:
-    parts = (part for slug in notebook.steps for part in course.wanted(slug))
-    return tuple({(part.kind, part.name): part for part in parts}.values())

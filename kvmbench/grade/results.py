@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from kvmbench.course.variants import Variant
 from kvmbench.errors import BadInput, EvidenceBroken
 from kvmbench.grade import classpage, evidence, pages, tables
 from kvmbench.grade.evidence import Key
 from kvmbench.grade.rubric import Rubric
 from kvmbench.grade.scoring import Score, score
+from kvmbench.grade.task import Task
 
 MANIFEST = "manifest.json"
 EVIDENCE = "evidence"
@@ -48,14 +50,16 @@ class Results:
         found = sorted((self.directory / EVIDENCE).glob(f"*{evidence.SUFFIX}"))
         return tuple(path.name.removesuffix(evidence.SUFFIX) for path in found)
 
-    def is_done(self, student: str, files: Mapping[str, str], course: str) -> bool:
-        """Whether there is good evidence of these very files for this very course."""
+    def is_done(self, task: Task) -> bool:
+        """Whether there is good evidence of these very files, for this very course and these very numbers."""
         try:
-            head, *rest = self.records(student)
+            head, *rest = self.records(task.student)
         except (OSError, EvidenceBroken):
             return False
         ended = bool(rest) and rest[-1].get("kind") == "end"
-        return ended and head.get("files") == dict(files) and head.get("course") == course
+        variant = msgspec.convert(head.get("variant"), Variant | None)
+        same = head.get("files") == task.digests() and head.get("course") == task.course
+        return ended and same and variant == task.variant
 
     def write(self, rubric: Rubric) -> tuple[Score, ...]:
         """Score all evidence under a rubric, and write tables and pages.
@@ -64,7 +68,7 @@ class Results:
             EvidenceBroken: some evidence is not what was written.
         """
         every = {student: self.records(student) for student in self.students()}
-        scores = tuple(score(student, records, rubric) for student, records in every.items())
+        scores = tuple(score(student, records, rubric, every) for student, records in every.items())
         _write(self.directory / "grades.csv", tables.csv_text(scores, rubric).encode())
         tables.write_workbook(self.directory / "grades.xlsx", scores, rubric)
         for one in scores:

@@ -16,6 +16,7 @@ from kvmbench import course
 from kvmbench.bench import places
 from kvmbench.errors import BadInput
 from kvmbench.grade.task import Count, Limits, Notebook
+from kvmbench.grade.variants import FILES, ClassVariants, class_variants
 
 _CHECK_CALL = re.compile(r"^[^#\n]*?\bcheck\(([^)\n]*)\)", re.MULTILINE)
 _SLUG = re.compile(r"""["']([\w.-]+)["']""")
@@ -35,6 +36,8 @@ class Course(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     points: dict[str, int] = {}
     """points of a check by its name, by `step/check`, or of each check of a `step`; else the course's own"""
     limits: Limits = Limits()
+    variants: dict[str, str | tuple[int, int]] = {}
+    """`key`: the file that students' numbers follow from; `students`: a file with a name a line; ranges"""
 
     def points_of(self, step: str, check: str, usual: int) -> int:
         for name in (f"{step}/{check}", check, step):
@@ -51,6 +54,10 @@ class Rubric:
     notebooks: tuple[Notebook, ...]
     digest: str
     """SHA-256 over the instructor's copies: what evidence was taken for"""
+    variants: ClassVariants | None = None
+    """where each student has numbers of their own"""
+    secrets: tuple[Path, ...] = ()
+    """files of the instructor's that the course file names, and no bench may show"""
 
 
 def load(file: Path | None = None, given: Path | None = None) -> Rubric:
@@ -76,7 +83,10 @@ def load(file: Path | None = None, given: Path | None = None) -> Rubric:
     whole = hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
     tagged = [path for path in paths if any(map(_chosen, _code(path)))]
     found = tuple(notebook for path in tagged or paths if (notebook := read_notebook(path)).steps)
-    return Rubric(set_by, found, whole)
+    beside = file.resolve().parent if file else Path()
+    drawn = class_variants(set_by.variants, beside)
+    secrets = tuple(beside / str(set_by.variants[name]) for name in FILES if name in set_by.variants)
+    return Rubric(set_by, found, whole, drawn, secrets)
 
 
 def _decoded(file: Path) -> Course:
@@ -87,7 +97,7 @@ def _decoded(file: Path) -> Course:
     except msgspec.DecodeError as error:
         raise BadInput(
             f"{file} is no course file: {error}",
-            "It is TOML with title, notebooks, only, count, [points] and [limits]; all may be left out.",
+            "It is TOML with title, notebooks, only, count, [points], [limits] and [variants], or of less.",
         ) from error
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from kvmbench.course.variants import Foreign, Variant
 from kvmbench.grade.rubric import Rubric
 from kvmbench.grade.steps import steps_of
 from kvmbench.grade.task import Notebook
@@ -37,6 +38,10 @@ class Score:
     marks: tuple[Mark, ...]
     notes: tuple[str, ...]
     """for a person: why something is blocked, what was remarked in the looks"""
+    variant: Variant | None = None
+    """whose numbers were asked for; the tutorial's when None"""
+    foreign: tuple[Foreign, ...] = ()
+    """what was on the bench and drawn for a classmate: a question for a person, and never fewer points"""
     seconds: float = 0.0
     seconds_of_looks: float = 0.0
 
@@ -61,13 +66,19 @@ class _Seen:
     where: str
 
 
-def score(student: str, records: Sequence[dict[str, Any]], rubric: Rubric) -> Score:
-    """Score a student's evidence."""
+def score(
+    student: str, records: Sequence[dict[str, Any]], rubric: Rubric, classmates: Iterable[str] = ()
+) -> Score:
+    """Score a student's evidence, by the numbers for which it was taken, where those are the student's own."""
     head = records[0]
+    variant = msgspec.convert(head.get("variant"), Variant | None)
+    drawn = rubric.variants.of(student) if rubric.variants else variant
     asked = {each["name"]: each for each in head.get("notebooks", ())}
     looks = [record for record in records if record["kind"] == "look"]
     runs = {record["notebook"]: record for record in records if record["kind"] == "run"}
     trouble = next((record["trouble"] for record in records if record["kind"] == "trouble"), None)
+    if drawn != variant:
+        looks, trouble = [], trouble or "it was graded with other numbers than this course file asks for"
     marks: list[Mark] = []
     for notebook in rubric.notebooks:
         mine = [record for record in looks if record["notebook"] == notebook.name]
@@ -75,12 +86,16 @@ def score(student: str, records: Sequence[dict[str, Any]], rubric: Rubric) -> Sc
         handed_in = known.get("file") is not None
         run = runs.get(notebook.name, {})
         without = _without(notebook, handed_in, bool(known), run.get("ended", ""), trouble)
-        marks += (_in_time(mark, run.get("late", "")) for mark in _marks(notebook, mine, rubric, without))
+        marks += (
+            _in_time(mark, run.get("late", "")) for mark in _marks(notebook, mine, rubric, drawn, without)
+        )
     seconds = [record.get("seconds", {}) for record in runs.values()]
     return Score(
         student,
         tuple(marks),
         tuple(_notes(records)),
+        drawn,
+        rubric.variants.foreign(student, _snapshots(looks), classmates) if rubric.variants else (),
         round(sum(each.get("all", 0.0) for each in seconds), 2),
         round(sum(each.get("looks", 0.0) for each in seconds), 2),
     )
@@ -98,10 +113,14 @@ def _without(notebook: Notebook, handed_in: bool, known: bool, ended: str, troub
 
 
 def _marks(
-    notebook: Notebook, looks: Sequence[dict[str, Any]], rubric: Rubric, without: Outcome
+    notebook: Notebook,
+    looks: Sequence[dict[str, Any]],
+    rubric: Rubric,
+    variant: Variant | None,
+    without: Outcome,
 ) -> Iterable[Mark]:
     snapshots = [(record, _snapshot(record)) for record in looks]
-    for step in steps_of(notebook.steps):
+    for step in steps_of(notebook.steps, variant):
         for check in step.checks:
             seen = [
                 _Seen(_judged(check, record, snapshot), record["mark"])
@@ -121,6 +140,10 @@ def _in_time(mark: Mark, late: str) -> Mark:
     if not late or mark.outcome.verdict != "failed":
         return mark
     return replace(mark, outcome=blocked(f"{late}; then {mark.outcome.saw}", "Was the time too short?"))
+
+
+def _snapshots(looks: Iterable[dict[str, Any]]) -> Iterable[Snapshot]:
+    return filter(None, map(_snapshot, looks))
 
 
 def _snapshot(record: dict[str, Any]) -> Snapshot | None:

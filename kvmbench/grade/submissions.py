@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,10 +12,10 @@ from pathlib import Path
 from kvmbench.errors import BadInput
 from kvmbench.grade.rubric import Rubric
 from kvmbench.grade.task import Notebook, Task
+from kvmbench.grade.variants import student_name
 
 MOST_BYTES = 64 * 2**20
 MOST_FILES = 2000
-_STUDENT = re.compile(r"[^\w.@+-]", re.ASCII)
 _IGNORED = {".ipynb_checkpoints", "__pycache__", ".git"}
 
 
@@ -60,9 +59,7 @@ def find(place: Path) -> tuple[Submission, ...]:
 
 
 def _name(entry: Path) -> str:
-    """A student's name as a name of files: what else is in it becomes `_`."""
-    name = _STUDENT.sub("_", entry.stem if entry.suffix == ".ipynb" else entry.name)[:100]
-    return name.lstrip(".-") or "_"
+    return student_name(entry.stem if entry.suffix == ".ipynb" else entry.name)
 
 
 def task(submission: Submission, rubric: Rubric) -> Task:
@@ -77,7 +74,8 @@ def task(submission: Submission, rubric: Rubric) -> Task:
         Notebook(each.name, each.steps, each.marks, named.get(each.name)) for each in rubric.notebooks
     )
     encoded = {path: Task.encoded(data) for path, data in files.items()}
-    return Task(submission.student, encoded, notebooks, rubric.course.limits, rubric.digest)
+    variant = rubric.variants.of(submission.student) if rubric.variants else None
+    return Task(submission.student, encoded, notebooks, rubric.course.limits, rubric.digest, variant)
 
 
 def files_of(submission: Submission) -> Iterator[tuple[str, bytes]]:

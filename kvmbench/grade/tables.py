@@ -13,6 +13,8 @@ from kvmbench.grade.scoring import Score
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 """a spreadsheet takes a text that begins so for a formula, and carries it out (OWASP, CSV injection)"""
 
+NUMBERS = "another's numbers"
+
 
 def columns(rubric: Rubric) -> list[str]:
     steps = list(dict.fromkeys(step for notebook in rubric.notebooks for step in notebook.steps))
@@ -31,22 +33,22 @@ def rows(scores: Sequence[Score], rubric: Rubric) -> list[list[str | int | float
             score.earned,
             score.points,
             percent,
-            len(score.blocked),
+            len(score.blocked) + len(score.foreign),
         ]
         made.append([*head, *by_step.values(), text(why_a_person(score))])
     return made
 
 
 def reasons(score: Score) -> dict[str, list[str]]:
-    """Why something of it is blocked: the reason → the checks."""
+    """Why a person has to look at it: the reason → the checks that are blocked, or `NUMBERS`."""
     found: dict[str, list[str]] = {}
     for mark in score.blocked:
         found.setdefault(mark.outcome.saw, []).append(mark.check)
-    return found
+    return found | {each.says: [NUMBERS] for each in score.foreign}
 
 
 def why_a_person(score: Score) -> str:
-    """Why something of it is blocked, in a line; empty when nothing is."""
+    """Why a person has to look at it, in a line; empty when nobody has to."""
     told = [
         f"{names[0] if len(names) == 1 else f'{len(names)} checks'}: {why}"
         for why, names in reasons(score).items()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
 from kvmbench.bench.strict import Strict
+from kvmbench.course.variants import Variant
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -50,6 +51,19 @@ class Task(msgspec.Struct, frozen=True):
     limits: Limits
     course: str
     """digest of the instructor's copies, for the evidence"""
+    variant: Variant | None = None
+    """whose numbers are asked for, and which; the tutorial's when None. Their key is never told to a task"""
+
+    def named(self) -> dict[str, Any]:
+        """The first record of its evidence: whose it is, and what was handed in and asked for."""
+        return {
+            "kind": "head",
+            "format": 1,
+            "student": self.student,
+            "files": self.digests(),
+            "notebooks": msgspec.to_builtins(self.notebooks),
+            "variant": msgspec.to_builtins(self.variant),
+        }
 
     @staticmethod
     def encoded(data: bytes) -> str:
