@@ -69,7 +69,7 @@ class _Seen:
 def score(
     student: str, records: Sequence[dict[str, Any]], rubric: Rubric, classmates: Iterable[str] = ()
 ) -> Score:
-    """Score a student's evidence, by the numbers for which it was taken, where those are the student's own."""
+    """Score a student's evidence, by the numbers for which it was taken, if they are the student's own."""
     head = records[0]
     variant = msgspec.convert(head.get("variant"), Variant | None)
     drawn = rubric.variants.of(student) if rubric.variants else variant
