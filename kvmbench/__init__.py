@@ -19,6 +19,7 @@ In a notebook whose kernel runs on a bench:
     screen("c1")        a guest's screen to sit down at; console("c1") its serial line
     monitor("c1", "…")  a line at the monitor of a guest's QEMU; without a line, a monitor
     terminal("…")       a command on a terminal, such as qemu-kvm … -nographic
+    specification()     the whole set-up on one page, with your own numbers
     predict("…", …)     a question that the next look settles; recorded, never graded
 """
 
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
         picture,
         screen,
         solve,
+        specification,
         terminal,
     )
     from kvmbench.widgets.creator import VMCreator
@@ -74,6 +76,7 @@ __all__ = [
     "predict",
     "screen",
     "solve",
+    "specification",
     "tcpdump",
     "terminal",
 ]

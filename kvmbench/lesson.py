@@ -22,6 +22,7 @@ from kvmbench.tour import RESULTS
 
 if TYPE_CHECKING:
     from kvmbench.course import Result
+    from kvmbench.course.specification import Asked
     from kvmbench.model import Snapshot
     from kvmbench.observe.packets import Capture
     from kvmbench.topology import Picture
@@ -85,6 +86,26 @@ class Report:
 
 
 @dataclass(frozen=True)
+class Specification:
+    """What is asked for, line by line: a table in a page, text in a terminal."""
+
+    lines: tuple[Asked, ...]
+
+    def __repr__(self) -> str:
+        return "\n".join(f"{line.part:<10} {line.what:<38} {line.value}" for line in self.lines)
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            "<tr>"
+            + "".join(f'<td style="text-align:left">{html.escape(cell)}</td>' for cell in line)
+            + "</tr>"
+            for line in self.lines
+        )
+        titles = "".join(f'<th style="text-align:left">{each}</th>' for each in ("part", "what", "is to be"))
+        return f"<table><tr>{titles}</tr>{rows}</table>"
+
+
+@dataclass(frozen=True)
 class Lines:
     """Shell lines, one below the other."""
 
@@ -145,6 +166,14 @@ def catch_up(step: str, *, instant: bool = True) -> Lines:
 def _name_the_step(line: str) -> None:
     if not line.startswith(" "):  # the actions of a step stand below it, indented
         print(line, flush=True)
+
+
+def specification() -> Specification:
+    """The whole set-up on one page, with the numbers of this bench: the student's own, where it has them."""
+    from kvmbench.course.specification import asked
+
+    _here()
+    return Specification(asked(course.plan()))
 
 
 def commands(step: str, *, old: bool = False) -> Lines:

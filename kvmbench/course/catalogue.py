@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 
-from kvmbench.course.plan import plan_from_json
+from kvmbench.course.plan import TUTORIAL, Plan, plan_from_json
 from kvmbench.course.step import Step
 from kvmbench.course.steps import STEPS
 from kvmbench.course.steps import steps as steps_of
@@ -28,9 +28,23 @@ def steps() -> tuple[Step, ...]:
     Raises:
         BadInput: the file with the numbers is none.
     """
-    if not (ON_A_BENCH.exists() and PLAN_FILE.is_file()):
-        return STEPS
-    return _made_of(PLAN_FILE.read_text(errors="replace"))
+    written = _plan_text()
+    return STEPS if written is None else _made_of(written)
+
+
+def plan() -> Plan:
+    """The numbers of the course here: the tutorial's, or the student's own on a bench that was given them.
+
+    Raises:
+        BadInput: the file with the numbers is none.
+    """
+    written = _plan_text()
+    return TUTORIAL if written is None else plan_from_json(written)
+
+
+def _plan_text() -> str | None:
+    here = ON_A_BENCH.exists() and PLAN_FILE.is_file()
+    return PLAN_FILE.read_text(errors="replace") if here else None
 
 
 @lru_cache(maxsize=4)

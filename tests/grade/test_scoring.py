@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from kvmbench.course.specification import STEPS
 from kvmbench.errors import BadInput
 from kvmbench.grade import classpage, pages, rubric, submissions, tables
 from kvmbench.grade.rubric import Course, Rubric
@@ -167,8 +168,10 @@ def test_a_course_file_that_cannot_be_meant_is_told(tmp_path: Path, text: str, s
 
 
 def test_the_course_as_it_comes_counts_each_step_once() -> None:
-    steps = [step for each in rubric.load().notebooks for step in each.steps]
+    *lessons, capstone = rubric.load().notebooks
+    steps = [step for each in lessons for step in each.steps]
     assert len(steps) == len(set(steps)) == 12
+    assert (capstone.name, capstone.steps) == ("14-capstone", STEPS)
 
 
 def test_a_submission_is_a_notebook_or_a_directory_and_its_links_lead_nowhere(tmp_path: Path) -> None:

@@ -14,12 +14,15 @@ import pytest
 
 from kvmbench import course
 from kvmbench.act import ifup
+from kvmbench.course import specification
 
 DIRECTORY = Path(__file__).resolve().parents[2] / "notebooks"
 NOTEBOOKS = sorted(DIRECTORY.glob("*.ipynb"))
 # Break and mend is of no step: it puts faults into several, and hands back what they were.
 ACROSS = DIRECTORY / "13-break-and-mend.ipynb"
-TAUGHT = [path for path in NOTEBOOKS if path.stem != "00-welcome"]
+# The capstone teaches nothing and helps with nothing: it asks.
+CAPSTONE = DIRECTORY / "14-capstone.ipynb"
+TAUGHT = [path for path in NOTEBOOKS if path.stem != "00-welcome" and path != CAPSTONE]
 LESSONS = [path for path in TAUGHT if path != ACROSS]
 
 MOST_CELLS = 40
@@ -256,6 +259,19 @@ def test_what_it_breaks_and_mends_it_also_checks(path: Path) -> None:
     checked = {first_word(cell) for cell in code(path) if "check(" in text(cell)}
     # Merging is switched for the whole machine: on the bench there is nothing of it to break.
     assert ({"mend"} if slug(path) == "ksm" else {"break", "mend"}) <= checked
+
+
+def test_the_capstone_gives_the_specification_room_to_work_and_one_graded_check_of_all_that_it_asks() -> None:
+    sources = {str(cell["id"]): text(cell) for cell in code(CAPSTONE)}
+    assert sources["start"] == "from kvmbench import check, guest, look, outside, picture, specification"
+    assert sources["specification-table"] == "specification()"
+    assert {source for name, source in sources.items() if name.startswith("do-")} == {"# yours"}
+    assert not re.search(r"\b(solve|catch_up|commands|hint)\(", "\n".join(sources.values()))
+    graded = [cell for cell in code(CAPSTONE) if cell["metadata"].get("nbgrader", {}).get("grade")]
+    assert [cell["id"] for cell in graded] == list(sources)[-1:] == ["check-1"]
+    assert re.findall(r'"([a-z]+)"', text(graded[0])) == list(specification.STEPS)
+    points = [check.points for slug in specification.STEPS for check in course.step(slug).checks]
+    assert graded[0]["metadata"]["nbgrader"]["points"] == sum(points)
 
 
 def test_the_script_that_a_student_writes_is_the_reference_so_that_the_next_notebook_leaves_it_alone() -> (

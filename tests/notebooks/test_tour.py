@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from kvmbench import course, tour
+from kvmbench.course.specification import STEPS
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.ipynb"))
 ACROSS = NOTEBOOKS[0].parent / "13-break-and-mend.ipynb"
-LESSONS = [path for path in NOTEBOOKS if path.stem != "00-welcome" and path != ACROSS]
+CAPSTONE = ACROSS.parent / "14-capstone.ipynb"
+LESSONS = [path for path in NOTEBOOKS if path.stem != "00-welcome" and path not in (ACROSS, CAPSTONE)]
 
 pytestmark = [pytest.mark.bench, pytest.mark.guest]
 
@@ -44,3 +46,11 @@ def test_the_welcome_runs_through_and_shows_what_a_failure_looks_like() -> None:
     told = tour.run_notebook(NOTEBOOKS[0])
     assert told.ran, told.error
     assert set(endings(told).values()) == {"failed"}
+
+
+def test_the_capstone_runs_through_untouched_and_nothing_is_there_that_nobody_built() -> None:
+    told = tour.run_notebook(CAPSTONE)
+    assert told.ran, told.error
+    ended = endings(told)
+    assert len(ended) == sum(len(course.step(slug).checks) for slug in STEPS)
+    assert "passed" not in ended.values()
