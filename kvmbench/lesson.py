@@ -6,6 +6,7 @@ Each shows itself. A notebook's kernel runs on the bench, so all of this is loca
 from __future__ import annotations
 
 import html
+import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -45,6 +46,11 @@ def _here() -> None:
         )
 
 
+def _with_code(words: str) -> str:
+    """Words for a page: what stands `so` is set as code."""
+    return re.sub("`([^`]+)`", r"<code>\1</code>", html.escape(words))
+
+
 @dataclass(frozen=True)
 class Report:
     """Outcomes of checks: a table in a page, text in a terminal, JSON for programs."""
@@ -69,7 +75,7 @@ class Report:
         rows = []
         for result in self.results:
             hint = (
-                f"<br><em>→ {html.escape(result.hint)}</em>"
+                f"<br><em>→ {_with_code(result.hint)}</em>"
                 if result.hint and result.verdict != "passed"
                 else ""
             )
@@ -77,7 +83,7 @@ class Report:
                 f'<tr><td style="text-align:left;white-space:nowrap;{_STANDS_OUT[result.verdict]}">'
                 f"{MARKS[result.verdict]} {result.verdict}</td>"
                 f'<td style="text-align:left;white-space:nowrap">{html.escape(result.check)}</td>'
-                f'<td style="text-align:left">{html.escape(result.saw)}{hint}</td></tr>'
+                f'<td style="text-align:left">{_with_code(result.saw)}{hint}</td></tr>'
             )
         earned, points = sum(r.earned for r in self.results), sum(r.points for r in self.results)
         titles = ("verdict", "check", "what was seen")

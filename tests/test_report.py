@@ -9,6 +9,8 @@ from ipaddress import IPv4Interface
 from IPython.core.interactiveshell import InteractiveShell
 
 from kvmbench import report, shown
+from kvmbench.course import Result
+from kvmbench.lesson import Report
 from kvmbench.model import Image, Link, Netns, Snapshot
 
 PLUGGED = Link(
@@ -52,3 +54,10 @@ def test_an_error_in_a_notebook_is_two_lines_too() -> None:
         InteractiveShell.clear_instance()
     assert "this Python does not run on a bench\nChoose the kernel" in printed.getvalue()
     assert "Traceback" not in printed.getvalue()
+
+
+def test_a_hint_in_the_page_sets_as_code_what_is_typed() -> None:
+    failed = Result("veth", "up", "failed", "a < b", "Look with `ip -br link`.", points=1, earned=0)
+    shown_in_page = Report((failed,))._repr_mimebundle_()["text/html"]
+    assert "→ Look with <code>ip -br link</code>." in shown_in_page
+    assert "a &lt; b" in shown_in_page

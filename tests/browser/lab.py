@@ -5,18 +5,81 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import nbformat
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from kvmbench.bench import lifecycle
+from kvmbench.errors import NoSuchBench
 
 SCREENSHOTS = Path(os.environ.get("KVMBENCH_SCREENSHOTS", "/tmp/kvmbench-screenshots"))
-NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
+CLONE = Path(__file__).resolve().parents[2]
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+QUIET = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+NOTEBOOKS = CLONE / "notebooks"
+
+
+@contextmanager
+def served(bench: str, settings: Path) -> Iterator[str]:
+    """A JupyterLab that `kvmbench up` started, its notebooks on this bench; its address, with the token."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    whole = settings / "settings" / "@jupyterlab" / "notebook-extension" / "tracker.jupyterlab-settings"
+    whole.parent.mkdir(parents=True)
+    whole.write_text('{"windowingMode": "none"}')  # every cell is in the page, also what is not on the screen
+    environment = dict(os.environ) | {
+        "KVMBENCH_BENCH": bench,
+        "JUPYTER_CONFIG_DIR": str(settings / "config"),
+        "JUPYTERLAB_SETTINGS_DIR": str(settings / "settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(settings / "workspaces"),
+    }
+    line = [sys.executable, "-m", "kvmbench.cli", "up", "--no-browser", "--port", str(port)]
+    log = settings / "log"
+    with log.open("wb") as output:
+        server = subprocess.Popen(line, env=environment, cwd=CLONE, stdout=output, stderr=output)
+    try:
+        deadline = time.monotonic() + 120
+        while not (
+            found := re.search(r"http://\S+127\.0\.0\.1:\S+token=\S+|http://127\S+token=\S+", log.read_text())
+        ):
+            assert server.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, f"JupyterLab did not start:\n{log.read_text()}"
+            time.sleep(0.1)
+        yield found[0]
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server.wait(30)
+        with suppress(NoSuchBench):  # no notebook was opened
+            lifecycle.destroy(bench)
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    program = next(filter(None, map(shutil.which, CHROMIUM)), None)
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=program, args=list(QUIET))
+        try:
+            yield started
+        finally:
+            started.close()
 
 
 def open_notebook(page: Page, address: str, name: str) -> None:

@@ -10,13 +10,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import time
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
-from tests.browser.conftest import CHROMIUM, QUIET
-from tests.browser.lab import NOTEBOOKS, open_notebook, run_cell, shoot, written
+from tests.browser.lab import NOTEBOOKS, chromium, open_notebook, run_cell, shoot, written
 
 THIRD = "qemu-kvm -name c3 -m 256 -snapshot -drive file=/vms/c3.img,if=virtio,format=qcow2 -vnc :5 -daemonize"
 BUSY = "(while :; do date | tee /dev/tty1; usleep 200000; done) >/dev/ttyS0 2>&1 &"
@@ -60,9 +58,8 @@ def main() -> None:
     parser.add_argument("address")
     parser.add_argument("--minutes", type=float, default=10)
     given = parser.parse_args()
-    program = next(filter(None, map(shutil.which, CHROMIUM)), None)
-    with sync_playwright() as playwright, written("soak", *CELLS) as name:
-        page = playwright.chromium.launch(executable_path=program, args=list(QUIET)).new_page()
+    with chromium() as browser, written("soak", *CELLS) as name:
+        page = browser.new_page()
         open_notebook(page, given.address, name)
         for number in range(MEASURES):
             run_cell(page, number, timeout_s=150)
