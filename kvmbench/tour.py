@@ -13,6 +13,8 @@ from typing import Any
 from rich.console import Console
 
 from kvmbench.bench import places
+from kvmbench.course.catalogue import own_place
+from kvmbench.course.own import places_of
 from kvmbench.errors import BadInput, KvmbenchError, NoSuchStep
 from kvmbench.report import MARKS
 from kvmbench.start import passing_bench
@@ -58,7 +60,8 @@ def find(notebooks: Sequence[Path]) -> list[Path]:
     Raises:
         NoSuchStep: there is none of that name.
     """
-    directory = places.notebooks_directory()
+    own = own_place()
+    directory = own / places_of(own).notebooks if own else places.notebooks_directory()
     course = sorted(directory.glob("*.ipynb")) if directory else []
     if not notebooks:
         if not course:
@@ -90,7 +93,7 @@ def run_notebook(path: Path, *, timeout_s: int = 300) -> Told:
     error = ""
     name = f"tour-{os.getpid()}"
     try:
-        with passing_bench(name, path.parent):
+        with passing_bench(name, own_place() or path.parent):
             client = NotebookClient(
                 notebook,
                 kernel_name="kvmbench",

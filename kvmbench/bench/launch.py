@@ -8,6 +8,7 @@ from pathlib import Path
 
 from kvmbench.bench import enter, lifecycle, stock
 from kvmbench.errors import KvmbenchError
+from kvmbench.system import course_place
 
 
 def main() -> int:
@@ -17,7 +18,9 @@ def main() -> int:
     """
     name, meeting, connection_file, lifeline, workdir, *command = sys.argv[1:]
     try:
-        bench = lifecycle.ensure(name, stock.load_or_make(), workdir=Path(workdir))
+        # A notebook of an instructor's own course needs the steps that lie beside it.
+        shown = course_place.named() or course_place.around(Path(workdir)) or Path(workdir)
+        bench = lifecycle.ensure(name, stock.load_or_make(), workdir=shown)
     except KvmbenchError as error:
         print(error, file=sys.stderr)
         return 1

@@ -7,11 +7,22 @@ from typing import NoReturn
 
 from typer.exceptions import TyperException
 
-from kvmbench.cli import course, faults, grading, hosts, machine, proving, variants
+from kvmbench.cli import course, faults, grading, hosts, machine, proving, teaching, variants
 from kvmbench.cli.app import app
 from kvmbench.errors import BadInput, KvmbenchError
 
-__all__ = ["app", "course", "faults", "grading", "hosts", "machine", "main", "proving", "variants"]
+__all__ = [
+    "app",
+    "course",
+    "faults",
+    "grading",
+    "hosts",
+    "machine",
+    "main",
+    "proving",
+    "teaching",
+    "variants",
+]
 
 
 def main() -> NoReturn:

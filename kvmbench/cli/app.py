@@ -10,6 +10,7 @@ import typer
 
 from kvmbench.bench import places
 from kvmbench.errors import BadInput
+from kvmbench.system import course_place
 
 if TYPE_CHECKING:
     from kvmbench.bench.lifecycle import Bench
@@ -42,7 +43,8 @@ def bench_of(name: str | None, workdir: Path | None = None) -> Bench:
 
     if name:
         _find(name)
-    bench = lifecycle.ensure(name or places.DEFAULT, stock.load_or_make(), workdir=workdir)
+    shown = workdir or course_place.named()
+    bench = lifecycle.ensure(name or places.DEFAULT, stock.load_or_make(), workdir=shown)
     if bench.lost:
         print(f"{bench.lost}\nIt was started again.", file=sys.stderr)
     return bench

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -10,11 +11,14 @@ import typer
 
 from kvmbench.bench import places
 from kvmbench.cli.app import app
+from kvmbench.course.own import places_of
 from kvmbench.errors import BadInput
+from kvmbench.system import course_place
 
 Output = Annotated[Path, typer.Option("-o", "--output", help="Directory for the results.")]
 CourseFile = Annotated[
-    Path | None, typer.Option("--course", help="Course file (TOML); else the course as it comes.")
+    Path | None,
+    typer.Option("--course", help="Course file (TOML), or your own course's directory; else as it comes."),
 ]
 KeyFile = Annotated[
     Path | None, typer.Option("--key", help="Your key; else one is kept in kvmbench's data directory.")
@@ -38,7 +42,7 @@ def grade(
 
     if places.on_bench():
         raise BadInput("a bench is no place to grade on", "Type it on the machine itself.")
-    sys.exit(grading.grade(submissions, output, jobs=jobs, cluster=cluster, course=course, key=key))
+    sys.exit(grading.grade(submissions, output, jobs=jobs, cluster=cluster, course=_course(course), key=key))
 
 
 @app.command()
@@ -46,7 +50,7 @@ def regrade(results: ResultsOf, course: CourseFile = None, key: KeyFile = None) 
     """Score the same evidence again, under another course file; nothing is run."""
     from kvmbench.grade import grading
 
-    sys.exit(grading.regrade(results, course=course, key=key))
+    sys.exit(grading.regrade(results, course=_course(course), key=key))
 
 
 @app.command()
@@ -55,3 +59,14 @@ def verify(results: ResultsOf, key: KeyFile = None) -> None:
     from kvmbench.grade import grading
 
     sys.exit(grading.verify(results, key=key))
+
+
+def _course(given: Path | None) -> Path | None:
+    """The course file; where it has steps of the instructor's own, they count from here on."""
+    named = course_place.named()
+    if given is None:
+        return named / course_place.COURSE_FILE if named else None
+    file = given / course_place.COURSE_FILE if given.is_dir() else given
+    if file.name == course_place.COURSE_FILE and file.is_file() and places_of(file.parent).steps:
+        os.environ[course_place.VARIABLE] = str(file.parent.resolve())
+    return file

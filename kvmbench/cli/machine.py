@@ -12,6 +12,7 @@ import typer
 from kvmbench.bench import places
 from kvmbench.cli.app import BenchOption, Command, JsonOption, app, bench_of, onto_bench
 from kvmbench.errors import BadInput
+from kvmbench.system import course_place
 
 
 @app.command()
@@ -95,10 +96,10 @@ def bench(
         known = {each: lifecycle.status(each) for each in lifecycle.names()}
         print(json.dumps(known) if as_json else report.benches_table(known))
     elif verb == "create":
-        made = lifecycle.ensure(name, stock.load_or_make(), mounts=mount or [])
+        made = lifecycle.ensure(name, stock.load_or_make(), workdir=course_place.named(), mounts=mount or [])
         print(f"{made.lost}\nIt was started again." if made.lost else f"bench {name} is running")
     elif verb == "reset":
-        lifecycle.reset(name, stock.load_or_make(), mounts=mount or [])
+        lifecycle.reset(name, stock.load_or_make(), workdir=course_place.named(), mounts=mount or [])
         print(f"bench {name} is running, as new")
     else:
         end, said = (lifecycle.stop, "is stopped") if verb == "stop" else (lifecycle.destroy, "is gone")

@@ -7,12 +7,14 @@ from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 
+from kvmbench.course.own import own_steps
 from kvmbench.course.plan import TUTORIAL, Plan, plan_from_json
 from kvmbench.course.step import Step
 from kvmbench.course.steps import STEPS
 from kvmbench.course.steps import steps as steps_of
 from kvmbench.errors import NoSuchStep
 from kvmbench.model import Wanted
+from kvmbench.system import course_place
 from kvmbench.system.outside import SERVICE
 
 ALL = "all"
@@ -26,10 +28,9 @@ def steps() -> tuple[Step, ...]:
     """The course in order; with a student's own numbers on a bench that was given them.
 
     Raises:
-        BadInput: the file with the numbers is none.
+        BadInput: the file with the numbers is none, or the instructor's own course has a mistake.
     """
-    written = _plan_text()
-    return STEPS if written is None else _made_of(written)
+    return steps_with(plan())
 
 
 def plan() -> Plan:
@@ -38,18 +39,45 @@ def plan() -> Plan:
     Raises:
         BadInput: the file with the numbers is none.
     """
-    written = _plan_text()
-    return TUTORIAL if written is None else plan_from_json(written)
+    if not (ON_A_BENCH.exists() and PLAN_FILE.is_file()):
+        return TUTORIAL
+    return _plan(PLAN_FILE.read_text(errors="replace"))
 
 
-def _plan_text() -> str | None:
-    here = ON_A_BENCH.exists() and PLAN_FILE.is_file()
-    return PLAN_FILE.read_text(errors="replace") if here else None
+def steps_with(plan: Plan) -> tuple[Step, ...]:
+    """The course with these numbers: the tutorial's steps, and behind them those of the instructor's own.
+
+    Raises:
+        BadInput: the instructor's own course has a mistake.
+    """
+    return _tutorial(plan) + own(plan)
+
+
+def own(plan: Plan = TUTORIAL) -> tuple[Step, ...]:
+    """The steps of the instructor's own course; none where the course is the tutorial's.
+
+    Raises:
+        BadInput: one of them has a mistake.
+    """
+    place = own_place()
+    return own_steps(place, plan, _tutorial(plan)) if place else ()
+
+
+def own_place() -> Path | None:
+    """Where the instructor's own course lies: where it was said, and on a bench also around us."""
+    if not ON_A_BENCH.exists():
+        return course_place.named()
+    return course_place.named() or course_place.around(Path.cwd())
 
 
 @lru_cache(maxsize=4)
-def _made_of(text: str) -> tuple[Step, ...]:
-    return steps_of(plan_from_json(text))
+def _plan(text: str) -> Plan:
+    return plan_from_json(text)
+
+
+@lru_cache(maxsize=64)
+def _tutorial(plan: Plan) -> tuple[Step, ...]:
+    return STEPS if plan == TUTORIAL else steps_of(plan)
 
 
 def step(slug: str) -> Step:

@@ -17,10 +17,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from kvmbench.course.catalogue import PLAN_FILE
+from kvmbench.course.catalogue import PLAN_FILE, steps_with
 from kvmbench.course.plan import TUTORIAL, Plan
 from kvmbench.course.step import Step
-from kvmbench.course.steps import steps
 from kvmbench.errors import BadInput
 from kvmbench.model import Snapshot
 
@@ -154,7 +153,7 @@ def variant_of(key: bytes, student: str, ranges: Ranges = DEFAULT_RANGES) -> Var
 
 def steps_for(variant: Variant) -> tuple[Step, ...]:
     """The course with a student's numbers, in order."""
-    return steps(variant.plan)
+    return steps_with(variant.plan)
 
 
 def plan_written(plan: Plan) -> list[str]:

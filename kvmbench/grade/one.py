@@ -27,6 +27,7 @@ from kvmbench.bench import enter, lifecycle, linux, places, stock
 from kvmbench.bench.lifecycle import Bench
 from kvmbench.bench.stock import Stock
 from kvmbench.bench.strict import Strict
+from kvmbench.course.own import files_of
 from kvmbench.course.variants import plan_written
 from kvmbench.errors import BenchError, KvmbenchError
 from kvmbench.grade import run
@@ -34,6 +35,7 @@ from kvmbench.grade.look import Wanted, look
 from kvmbench.grade.run import Stopped
 from kvmbench.grade.steps import steps_of
 from kvmbench.grade.task import Notebook, Task
+from kvmbench.system import course_place
 from kvmbench.system import run as run_program
 from kvmbench.system.limits import Group, Limits, group
 
@@ -184,6 +186,15 @@ def _furnished(task: Task, goods: Stock, name: str, strict: Strict) -> Bench:
         file = home / "home" / WORK / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(base64.b64decode(text))
+    own = course_place.named()
+    if own is not None:
+        for module in files_of(own):
+            shown = home / "home" / run.COURSE / module.relative_to(own)
+            shown.parent.mkdir(parents=True, exist_ok=True)
+            shown.write_bytes(module.read_bytes())
+        (home / "home" / run.COURSE / course_place.COURSE_FILE).write_bytes(
+            (own / course_place.COURSE_FILE).read_bytes()
+        )
     bench = lifecycle.ensure(name, goods, workdir=Path("/root") / WORK, strict=strict)
     if task.variant is not None:
         enter.capture(bench, plan_written(task.variant.plan)).checked()

@@ -29,6 +29,8 @@ class Course(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     title: str = "kvmbench"
     notebooks: str = ""
     """directory of the instructor's copies, from the course file on; the course's own when empty"""
+    steps: str = ""
+    """directory of the instructor's own steps, from the course file on; see kvmbench.course.own"""
     only: tuple[str, ...] = ()
     """names of the notebooks that count; all when empty"""
     count: Count = "best"

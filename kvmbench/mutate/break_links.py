@@ -141,6 +141,8 @@ def _moved(seen: Snapshot, link: Link, netns: str) -> Iterator[Mutant]:
         "An interface is in one namespace at a time",
         "both ends have to be set up",
         "look at its other end",
+        # What was moved is down there, and to the port of a bridge that is all that tells.
+        "The other end of the cable is down",
         "Who has no address cannot be answered",
     )
     made = frozenset({("link", there, link.name)})

@@ -1,0 +1,1 @@
+"""What `kvmbench new-step` copies: a step, its notebook and its test; `desk` becomes the name asked for."""
