@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from kvmbench.errors import GuestError, KvmbenchError
@@ -12,6 +13,14 @@ from kvmbench.qemu.terminal import Sitting
 from kvmbench.qemu.vnc import VncLine
 from kvmbench.shown import Said
 from kvmbench.widgets.view import View
+
+_CURSOR_IS_AT = re.compile(rb"\x1b\[\d+;\d+R")
+"""a terminal's answer to the question where its cursor stands"""
+
+
+def as_typed(data: bytes) -> bytes:
+    """What somebody typed, without what the terminal in the page answered by itself."""
+    return _CURSOR_IS_AT.sub(b"", data)
 
 
 def _qmp(name: str) -> str:
@@ -151,6 +160,11 @@ class Console(_Lettered, view="terminal"):
 
     def _stream(self) -> Stream:
         return self._serial.stream
+
+    def _type(self, view: str, data: bytes) -> None:
+        # The guest's shell asks at each prompt, those of `run` too, and would read the answer as typed.
+        if typed := as_typed(data):
+            super()._type(view, typed)
 
     def _ended(self) -> str:
         return f"{self.name} is gone; a key tries again"

@@ -2,6 +2,8 @@
 
 const STYLE = `
 .kvmbench { color: var(--jp-ui-font-color1, #222); font: 13px var(--jp-ui-font-family, sans-serif); margin: 4px 0; max-width: 100%; }
+.widget-hbox > .kvmbench { flex: 1 1 0; min-width: 0; }
+.widget-hbox > .kvmbench + .kvmbench { margin-left: 12px; }
 .kvmbench-bar { align-items: center; display: flex; flex-wrap: wrap; gap: 4px 8px; padding: 3px 0; }
 .kvmbench-title { font-weight: 600; }
 .kvmbench-state { color: var(--jp-ui-font-color2, #666); flex: 1; }
