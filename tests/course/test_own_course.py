@@ -81,6 +81,12 @@ def test_its_own_test_is_green_as_made(home: Path, course: Path) -> None:
 
 
 @pytest.mark.bench
+def test_a_kernel_finds_the_course_around_its_notebook(home: Path) -> None:
+    told = kvmbench(home, "tour", "mine/notebooks/01-lamp.ipynb").checked()
+    assert "8 passed, 1 failed" in told.out, told.out  # what it breaks, it mends
+
+
+@pytest.mark.bench
 def test_a_right_submission_gets_all_points_and_one_without_work_does_not(home: Path, course: Path) -> None:
     submissions = home / "submissions"
     for student in ("ada", "bob"):
