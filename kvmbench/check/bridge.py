@@ -86,6 +86,10 @@ def port_of(bridge: str, port: str, *, points: int = 1) -> Check:
     )
 
 
+FRAME_BYTES = 1500
+"""what a host sends at most on Ethernet, when nobody told it otherwise (RFC 894)"""
+
+
 def port_trouble(link: Link, bridge: str) -> Outcome | None:
     """Why an interface is no forwarding port of a bridge; None when it is one."""
     if link.master is None:
@@ -105,6 +109,12 @@ def port_trouble(link: Link, bridge: str) -> Outcome | None:
         )
     if not link.carrier:
         return failed(f"{link.name} is on {bridge} and has no carrier", _unplugged(link))
+    if link.mtu < FRAME_BYTES:
+        return failed(
+            f"{link.name} is on {bridge} and passes packets of {link.mtu} bytes at most",
+            "Small ones arrive, and a bridge drops in silence what is too large for a port: "
+            f"give {link.name} an MTU of {FRAME_BYTES} (ip-link(8)).",
+        )
     return _state_trouble(link, bridge)
 
 

@@ -162,4 +162,12 @@ def _untranslated(seen: Snapshot, there: Reach, packet: Packet) -> Stuck | None:
     out = there.routers[-1][2] if there.routers else None
     back = Reach(there.owner, tuple((router, left, came) for router, came, left in reversed(there.routers)))
     trouble = unread_rules(seen) or source_trouble(room, replace(packet, out_link=out))
-    return trouble or forward_drop(back, _turned(packet))
+    return trouble or forward_drop(back, _turned(packet)) or _not_handed_back(seen, there, packet)
+
+
+def _not_handed_back(seen: Snapshot, there: Reach, packet: Packet) -> Stuck | None:
+    """The answer came back to the host that had translated, and does not get from there to the sender."""
+    if not there.routers:
+        return None
+    back = walk(seen, there.routers[0][0], packet.source)
+    return Stuck(f"on the way back, {back.saw}", back.hint) if isinstance(back, Stuck) else None

@@ -55,6 +55,7 @@ def walk(seen: Snapshot, sender: Stack, address: IPv4Address) -> Stuck | Reach:
         came_in = there.owns(hop) or ""
         trouble = _in(seen, there, came_in)
         trouble = trouble or _two_wires(seen, here, route, there, came_in)
+        trouble = trouble or _fixed_neighbour(here, route, hop, there, came_in)
         if trouble:
             return trouble
         if hop != address and not there.owns(address) and not _forwards(there):
@@ -94,6 +95,12 @@ def _leave(here: Stack, address: IPv4Address) -> Route | Stuck:
     if link is not None and not link.up:  # its routes went with it, and a wider one may take the packet
         return _is_down(here, link)
     route = here.towards(address)
+    if route is not None and route.link is None and route.gateway is None:
+        return Stuck(
+            f"{here.says} throws it away: its route for {route.destination} leads nowhere",
+            "blackhole, unreachable and prohibit are routes too: `ip route` lists it, and `ip route del` "
+            "takes it away (ip-route(8)).",
+        )
     if route is not None:
         return route
     if here.guest is not None:
@@ -237,6 +244,33 @@ def _two_wires(seen: Snapshot, here: Stack, route: Route, there: Stack, came_in:
         f"{here.says} is on {ours}, {there.says} on {others}",
         "Two wires that are not joined: plug both into the same bridge, or route between them.",
     )
+
+
+def _fixed_neighbour(here: Stack, route: Route, hop: IPv4Address, there: Stack, came_in: str) -> Stuck | None:
+    """The next hop's MAC address was written down by hand, and is another one."""
+    written = here.netns.neighbours if here.netns else ()
+    fixed = next(
+        (
+            each.mac
+            for each in written
+            if (each.address, each.link, each.state) == (str(hop), route.link, "PERMANENT")
+        ),
+        None,
+    )
+    if fixed is None or fixed in _macs(there, came_in):
+        return None
+    return Stuck(
+        f"{here.says} sends it to {fixed}, and that is not the MAC address of {there.says}",
+        f"A neighbour was written down, so that who has that address is not asked any more: `ip neigh` lists "
+        f"{hop} as PERMANENT; delete it (ip-neighbour(8)).",
+    )
+
+
+def _macs(host: Stack, link: str) -> tuple[str, ...]:
+    if host.guest is not None:
+        return tuple(nic.mac for nic in host.guest.nics)
+    card = host.netns.link(link) if host.netns else None
+    return (card.mac,) if card else ()
 
 
 def _nobody(seen: Snapshot, here: Stack, route: Route, hop: IPv4Address, there: Stack | None) -> Stuck | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kvmbench.act import link, nat
+from kvmbench.act import guest, link, nat
 from kvmbench.act.action import Action
 from kvmbench.check import dnat_ssh
 from kvmbench.course.plan import SSH_INSIDE, UPLINK, UPLINK_ADDRESS, Plan
@@ -80,6 +80,14 @@ def step(plan: Plan) -> Step:
                 "The rule is for the outside host's own address.",
                 nat.destination("172.16.0.1", plan.ssh_outside, plan.c1_address, SSH_INSIDE),
                 "-d is the address that the outside host calls",
+            ),
+            Mistake(
+                "no-sshd",
+                "The sshd of c1 was killed.",
+                (guest.run("c1", "end its sshd", "killall dropbear"),),
+                check=_CHECK,
+                hint="has no sshd listening",
+                mend=(guest.run("c1", "start it again", "dropbear -r /etc/dropbear/host_key"),),
             ),
             Mistake(
                 "uplink-down",

@@ -18,6 +18,7 @@ from kvmbench.course.step import Mistake, Rotted, Step
 from kvmbench.model import Wanted
 
 _WEB = "c1-source-nat"
+_NOBODYS_MAC = "52:54:00:00:00:77"
 
 
 def _in_c1(says: str, *commands: str) -> Action:
@@ -128,6 +129,18 @@ def step(plan: Plan) -> Step:
                 mend=(_in_c1("take it off again", "ip address flush dev eth0"),),
             ),
             Mistake(
+                "duplicate-address",
+                "c2 was given c1's address beside its own: it is chance who gets the answers.",
+                (
+                    guest.run(
+                        "c2", "give c2 the address of c1 too", f"ip address add {plan.c1_interface} dev eth0"
+                    ),
+                ),
+                check="c1-address",
+                hint="An address belongs to one host",
+                mend=(guest.run("c2", "take it off", f"ip address del {plan.c1_interface} dev eth0"),),
+            ),
+            Mistake(
                 "no-gateway",
                 "c1 was given an address and no gateway.",
                 (_in_c1("take the gateway away", "ip route del default"),),
@@ -185,6 +198,34 @@ def step(plan: Plan) -> Step:
                 check="c1-pings-c2",
                 hint="Bridged packets go through iptables too",
                 mend=(Action("delete the rule", (f"iptables -D FORWARD -i {BRIDGE} -o {BRIDGE} -j DROP",)),),
+            ),
+            Mistake(
+                "blackhole",
+                "A route throws away what goes to the outside host.",
+                (Action("lead it nowhere", ("ip route add blackhole 172.16.0.1/32",)),),
+                check=_WEB,
+                hint="blackhole, unreachable and prohibit are routes too",
+                mend=(Action("delete that route", ("ip route del blackhole 172.16.0.1/32",)),),
+            ),
+            Mistake(
+                "fixed-neighbour",
+                "Somebody wrote down c1's MAC address by hand, and it was another one.",
+                (
+                    Action(
+                        "write the wrong MAC down",
+                        (f"ip neigh replace {plan.c1_address} dev {BRIDGE} lladdr {_NOBODYS_MAC}",),
+                        (f"arp -i {BRIDGE} -s {plan.c1_address} {_NOBODYS_MAC}",),
+                    ),
+                ),
+                check=_WEB,
+                hint="who has that address is not asked any more",
+                mend=(
+                    Action(
+                        "strike it out",
+                        (f"ip neigh del {plan.c1_address} dev {BRIDGE}",),
+                        (f"arp -i {BRIDGE} -d {plan.c1_address}",),
+                    ),
+                ),
             ),
             Mistake(
                 "no-translation",

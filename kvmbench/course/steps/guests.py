@@ -96,6 +96,48 @@ def _cable_mistakes(plan: Plan) -> tuple[Mistake, ...]:
             mend=(link.up("tap01"),),
         ),
         Mistake(
+            "small-mtu",
+            "c1's tap was told to pass small packets only: ping answers, and large ones vanish.",
+            (
+                Action(
+                    "make the tap's packets small",
+                    ("ip link set tap01 mtu 1000",),
+                    ("ifconfig tap01 mtu 1000",),
+                ),
+            ),
+            check="c1-on-br-int",
+            hint="a bridge drops in silence what is too large for a port",
+            mend=(
+                Action(
+                    "let it pass whole frames", ("ip link set tap01 mtu 1500",), ("ifconfig tap01 mtu 1500",)
+                ),
+            ),
+        ),
+        Mistake(
+            "spanning-tree",
+            "The spanning tree was switched on, with half a minute's patience, when c1 was plugged in again.",
+            (
+                Action(
+                    "switch the spanning tree on",
+                    (f"ip link set {BRIDGE} type bridge stp_state 1 forward_delay 3000",),
+                    (f"brctl stp {BRIDGE} on", f"brctl setfd {BRIDGE} 30"),
+                ),
+                link.no_master("tap01", BRIDGE),
+                link.master("tap01", BRIDGE),
+            ),
+            check="c1-on-br-int",
+            hint="The spanning tree lets a new port listen first",
+            mend=(
+                Action(
+                    "switch the spanning tree off",
+                    (f"ip link set {BRIDGE} type bridge stp_state 0 forward_delay 1500",),
+                    (f"brctl stp {BRIDGE} off", f"brctl setfd {BRIDGE} 15"),
+                ),
+                link.no_master("tap01", BRIDGE),  # a port that listens goes on listening
+                link.master("tap01", BRIDGE),
+            ),
+        ),
+        Mistake(
             "c1-paused",
             "c1 was stopped in its monitor.",
             (monitor.pause("c1"),),
