@@ -139,6 +139,7 @@ def step(plan: Plan) -> Step:
                 check="c1-address",
                 hint="An address belongs to one host",
                 mend=(guest.run("c2", "take it off", f"ip address del {plan.c1_interface} dev eth0"),),
+                also=("c1-pings-c2", _WEB),  # c2 answers itself; and whom the bench asks, is chance
             ),
             Mistake(
                 "no-gateway",
