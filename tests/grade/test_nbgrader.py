@@ -12,11 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from kvmbench.course.variants import variant_of
 from kvmbench.system import Completed, run
 
 pytestmark = pytest.mark.bench
 
 NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "05-bridge.ipynb"
+KEY = b"the key of a class with nbgrader"
 CONFIG = """
 from kvmbench.grade.nbgrader import configure
 c = get_config()
@@ -24,6 +26,7 @@ configure(c)
 c.CourseDirectory.course_id = "kvm"
 c.Exchange.root = {exchange!r}
 c.Exchange.path_includes_course = False
+c.OutsideGrade.course_file = "course.toml"
 """
 
 
@@ -58,6 +61,9 @@ def test_a_course_from_quickstart_to_export(tmp_path: Path) -> None:
     nbgrader(tmp_path, "quickstart", "kvm")
     course = tmp_path / "kvm"
     (course / "nbgrader_config.py").write_text(CONFIG.format(exchange=str(exchange)))
+    (course / "course.toml").write_text('[variants]\nkey = "class.key"\n')
+    (course / "class.key").write_bytes(KEY)
+    (course / "class.key").chmod(0o600)
     shutil.rmtree(course / "source")
     (course / "source" / "network").mkdir(parents=True)
     shutil.copy(NOTEBOOK, course / "source" / "network")
@@ -83,4 +89,8 @@ def test_a_course_from_quickstart_to_export(tmp_path: Path) -> None:
     assert {float(row["max_score"]) for row in grades.values()} == {2.0}
     feedback = (course / "feedback" / "bob" / "network" / "05-bridge.html").read_text()
     assert "there is no bridge br-int" in feedback
-    assert (course / "outside" / "network" / "05-bridge" / "evidence" / f"{me}.evidence").exists()
+    # Each by their own numbers, which the evidence names.
+    for student in (me, "bob"):
+        kept = course / "outside" / "network" / "05-bridge" / "evidence" / f"{student}.evidence"
+        head = json.loads(kept.read_text().partition("\n")[0].partition(" ")[2])
+        assert head["variant"]["plan"]["router"] == variant_of(KEY, student).plan.router
