@@ -117,6 +117,9 @@ def test_a_student_version_has_no_solution_and_locked_checks_with_their_points(
     pytest.importorskip("nbgrader")
     kvmbench(home, "--course", "mine", "handout", "lamp", "-o", "given").checked()
     given: Any = nbformat.read(home / "given" / "01-lamp.ipynb", as_version=4)
+    from nbgrader.nbgraderformat import MetadataValidator
+
+    MetadataValidator().validate_nb(given)
     cells = {cell["id"]: cell for cell in given.cells}
     assert "ip netns add" not in cells["do-1"].source
     assert cells["do-1"].metadata.nbgrader.solution
