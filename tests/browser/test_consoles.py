@@ -19,9 +19,44 @@ CELLS = (
     'terminal("qemu-kvm -name c3 -m 32 -nographic -nodefaults -serial mon:stdio -S")',
     'import os, time\nwhile not os.path.exists("/run/typed"):\n    time.sleep(0.1)',
     'print(guest("c1", "cat /dev/vcs1").out)',
+    'print(repr(console("c1").run("echo run-$((40 + 2))").out))',
 )
 BUSY = 5
 SCREEN_SAYS = 6
+RUN = 7
+WITH_PASSWORD = (
+    """import os
+from kvmbench import monitor, screen
+for name, vnc in (("p1", "unix:/run/p1.sock,password=on"), ("p2", ":9")):
+    os.system(f"/usr/libexec/qemu-kvm -name {name} -m 32 -nodefaults -vga std -vnc {vnc} -daemonize")
+monitor("p1", "set_password vnc secret")""",
+    'import ipywidgets\nipywidgets.HBox([screen("p1"), screen("p2")])',
+)
+
+
+@pytest.mark.timeout(240)
+def test_a_password_is_asked_for_in_the_page_and_screens_stand_side_by_side(
+    page: Page, said: list[str], jupyterlab: str
+) -> None:
+    with written("password", *WITH_PASSWORD) as name:
+        open_notebook(page, jupyterlab, name)
+        run_cell(page, 0)
+        run_cell(page, 1)
+        first, second = page.locator(".kvmbench-screen").first, page.locator(".kvmbench-screen").nth(1)
+        asked = first.get_by_label("VNC password")
+        asked.fill("wrong")
+        asked.press("Enter")
+        expect(asked).to_have_value("", timeout=30_000)  # asked anew
+        shoot(page, "consoles-password")
+        asked.fill("secret")
+        asked.press("Enter")
+        for screen in (first, second):
+            expect(screen.locator(".kvmbench-state")).to_have_text("click into it to type", timeout=30_000)
+            expect(screen.locator("canvas")).to_be_visible()
+        shoot(page, "consoles-side-by-side")
+        one, other = (screen.evaluate("shown => shown.offsetWidth") for screen in (first, second))
+        assert abs(one - other) <= 1
+        assert all("Authentication failed" in error for error in said), said
 
 
 @pytest.mark.timeout(400)
@@ -34,6 +69,7 @@ def test_a_student_sits_down_at_screen_serial_line_and_monitor(
         for number in range(1, BUSY):
             run_cell(page, number)
         serial_line_is_logged_in(page)
+        run_says_what_the_command_said(page)
         monitor_answers_and_completes(page)
         ctrl_a_reaches_the_monitor(page)
         screen_takes_keys_while_a_cell_runs(page, bench_name)
@@ -47,6 +83,13 @@ def test_a_student_sits_down_at_screen_serial_line_and_monitor(
         expect(console.locator(".xterm-rows")).to_contain_text("seen-42", timeout=30_000)
         shoot(page, "consoles-reloaded")
         assert not said
+
+
+def run_says_what_the_command_said(page: Page) -> None:
+    """The terminal in the page tells the guest where its cursor is: no letter of that among the output."""
+    run_cell(page, RUN)
+    output = page.locator(".jp-CodeCell").nth(RUN).locator(".jp-OutputArea-output")
+    expect(output).to_have_text(re.compile(r"^\s*'run-42\\n'\s*$"))
 
 
 def serial_line_is_logged_in(page: Page) -> None:

@@ -17,6 +17,7 @@ const STYLE = `
 .kvmbench-screen .kvmbench-body { background: #181818; height: 400px; max-width: 722px; }
 .kvmbench-terminal .kvmbench-body { background: #101418; padding: 4px; }
 .kvmbench-ask { align-items: center; color: #eee; display: flex; gap: 8px; height: 100%; justify-content: center; }
+.kvmbench-ask .kvmbench-button { color: var(--jp-ui-font-color1, #222); }
 .kvmbench-monitor .kvmbench-body { background: var(--jp-layout-color1, #fff); font: 13px/1.35 var(--jp-code-font-family, monospace); }
 .kvmbench .kvmbench-log { height: 220px; margin: 0; overflow: auto; padding: 6px 8px; white-space: pre-wrap; font: inherit; }
 .kvmbench-log b { font-weight: 600; }
