@@ -4,6 +4,8 @@ In a notebook whose kernel runs on a bench:
 
     look()              one look at the bench; changes nothing
     check("bridge")     a step's outcome: what was seen, and one hint
+    hint("bridge")      for who is stuck: a question, what was seen, the command, the line; one more each time
+    progress()          the whole course at a glance; it survives restarts and resets
     picture("bridge")   the network drawn; what the step asks for and is missing is dashed
     commands("bridge")  the lines of the reference solution
     solve("bridge")     carry them out
@@ -31,6 +33,7 @@ from typing import TYPE_CHECKING, Any
 from kvmbench.errors import KvmbenchError
 
 if TYPE_CHECKING:
+    from kvmbench.learner import hint, progress
     from kvmbench.lesson import (
         capture,
         catch_up,
@@ -68,12 +71,14 @@ __all__ = [
     "create",
     "form",
     "guest",
+    "hint",
     "live",
     "look",
     "monitor",
     "outside",
     "picture",
     "predict",
+    "progress",
     "screen",
     "solve",
     "specification",
@@ -88,7 +93,8 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if name in ("GuestTable", "VMCreator", "form", "live", "predict", "tcpdump"):
         return getattr(import_module("kvmbench.widgets"), name)
-    lesson = import_module("kvmbench.lesson")
-    # Importing it bound the name `check` to the room of that name: now all of them are the functions.
-    globals().update({each: getattr(lesson, each) for each in __all__ if hasattr(lesson, each)})
-    return getattr(lesson, name)
+    rooms = [import_module("kvmbench.lesson"), import_module("kvmbench.learner")]
+    # Importing them bound the name `check` to the room of that name: now all of them are the functions.
+    found = {each: getattr(room, each) for room in rooms for each in __all__ if hasattr(room, each)}
+    globals().update(found)
+    return found[name]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from typer.exceptions import TyperException
 
     from kvmbench.course import Result, Step
+    from kvmbench.course.progress import Progress
     from kvmbench.model import DhcpServer, Guest, Image, Lease, Link, Netns, Route, Rule, Snapshot
     from kvmbench.system.doctor import Finding
 
@@ -71,6 +72,22 @@ def mistyped(error: TyperException) -> BadInput:
 
 def results_json(results: Sequence[Result]) -> str:
     return json.dumps([asdict(result) for result in results], indent=2, ensure_ascii=False)
+
+
+def progress_table(rows: Sequence[Progress]) -> str:
+    """Each step: points, whether it passed, who did it, how many hints were taken."""
+    table = _table("step", "points", "", "by", "hints")
+    for row in rows:
+        mark = Text("· not checked") if row.state == "not checked" else verdict_mark(row.state)
+        points = f"{row.earned} of {row.points}"
+        table.add_row(Text(row.step), points, mark, row.how, str(row.hints or ""))
+    return _printed(table, Text(progress_summary(rows), style="bold"))
+
+
+def progress_summary(rows: Sequence[Progress]) -> str:
+    passed = sum(row.state == "passed" for row in rows)
+    earned, points = sum(row.earned for row in rows), sum(row.points for row in rows)
+    return f"{passed} of {len(rows)} steps passed, {earned} of {points} points"
 
 
 def steps_table(steps: Sequence[Step]) -> str:

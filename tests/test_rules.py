@@ -39,7 +39,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "grade": {"course", "bench", "observe", "qemu", "system", "topology", "model"},
     # The command line stands above all of them, beside the modules at the top of the package.
     "cli": {"act", "bench", "system", "course", "grade", "qemu", "topology", "model"}
-    | {"lesson", "measure", "mutate", "report", "start", "tour"},
+    | {"learner", "lesson", "measure", "mutate", "report", "start", "tour"},
     # It times all of them, from outside a bench and on one.
     "measure": {"act", "bench", "course", "observe", "qemu", "system", "topology", "start"},
     # What a widget fills in and lists is decided here: a form becomes actions, and a row comes of a look.

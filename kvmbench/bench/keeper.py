@@ -112,6 +112,7 @@ def _keep(plan: dict[str, Any], owner: root.Owner, status: int, go: int) -> NoRe
         engine=plan["engine"],
         disk_mib=strict.disk_mib if strict else None,
         templates=Path(plan["templates"]) if plan["templates"] else None,
+        journal=Path(plan["journal"]) if plan["journal"] else None,
     )
     tree = root.build(layout, owner)
     linux.mount("proc", tree / "proc", "proc")

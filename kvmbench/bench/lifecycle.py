@@ -125,8 +125,8 @@ def stop(name: str) -> None:
                 write_record(home, replace(record, stopped=True))
 
 
-def destroy(name: str) -> None:
-    """End every process of the bench, and remove its files.
+def destroy(name: str, *, journal: bool = True) -> None:
+    """End every process of the bench, and remove its files; the journal too, unless that is to be kept.
 
     Raises:
         NoSuchBench: there is none of that name.
@@ -138,14 +138,16 @@ def destroy(name: str) -> None:
                 raise _no_such(name)
             _end(home)
             _remove(home)
+            if journal:
+                _remove_tree(places.journal_directory(name))
         finally:
             lock.unlink()
 
 
 def reset(name: str, stock: Stock, *, workdir: Path | None = None, mounts: Sequence[Path] = ()) -> Bench:
-    """A fresh bench in the place of one that is there or not."""
+    """A fresh bench in the place of one that is there or not; its journal tells of the earlier ones too."""
     with suppress(NoSuchBench):
-        destroy(name)
+        destroy(name, journal=False)
     return ensure(name, stock, workdir=workdir, mounts=mounts)
 
 
@@ -203,7 +205,13 @@ def _end(home: Path) -> None:
 
 
 def _remove(home: Path) -> None:
-    """Remove a bench's files, whatever modes the student gave them."""
+    """Remove a bench's files."""
+    for directory in (home, places.meeting_directory(home)):
+        _remove_tree(directory)
+
+
+def _remove_tree(directory: Path) -> None:
+    """Remove a directory, whatever modes the student gave to what is in it."""
 
     def open_up(function: Any, path: str, error: Any) -> None:
         parent = os.path.dirname(path)
@@ -217,10 +225,8 @@ def _remove(home: Path) -> None:
             else:
                 os.unlink(path)
 
-    meeting = places.meeting_directory(home)
-    for directory in (home, meeting):
-        if directory.exists():
-            shutil.rmtree(directory, onerror=open_up)
+    if directory.exists():
+        shutil.rmtree(directory, onerror=open_up)
 
 
 @contextmanager

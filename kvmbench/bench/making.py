@@ -38,14 +38,16 @@ def plan(
     meeting = places.meeting_directory(home)
     home.mkdir(parents=True, exist_ok=True)
     home.chmod(0o700)
-    for directory in (home / "root", home / "vms", home / "home", home / "service", meeting):
+    # A submission's bench has no journal: no mark is made of one.
+    journals = (places.journal_directory(name),) if strict is None else ()
+    for directory in (home / "root", home / "vms", home / "home", home / "service", meeting, *journals):
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     owner = _UNPRIVILEGED_IDS + zlib.crc32(name.encode()) % 0x0FFF_0000 if os.geteuid() == 0 else None
     _stock_home(home, stock)
     _stock_images(home, stock)
     if owner is not None:
         home.chmod(0o711)  # its overlay layers are reached through it by the bench's root, an id of its own
-        for top in (home / "vms", home / "home", home / "service", meeting):
+        for top in (home / "vms", home / "home", home / "service", meeting, *journals):
             for path in (top, *top.rglob("*")):
                 os.chown(path, owner, owner, follow_symlinks=False)
     return {
@@ -77,6 +79,7 @@ def plan(
         if stock.templates and stock.image and stock.image.resolve() == image
         else None,
         "engine": stock.engine,
+        "journal": str(journals[0]) if journals else None,
     }
 
 

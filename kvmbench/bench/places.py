@@ -46,6 +46,11 @@ def benches_directory() -> Path:
     return data_directory() / "benches"
 
 
+def journal_directory(name: str) -> Path:
+    """What a student did on a bench, step by step: it lies beside the benches, so that a reset keeps it."""
+    return data_directory() / "journals" / checked_name(name)
+
+
 def meeting_directory(home: Path) -> Path:
     """Where the sockets of a bench's kernels lie, under the same path inside and outside.
 

@@ -69,6 +69,8 @@ class Layout:
     """all that the bench can write, in memory and no more than this; None: on the disk"""
     templates: Path | None = None
     """directory on the machine: seen read-only as /run/kvmbench/templates"""
+    journal: Path | None = None
+    """directory on the machine: the bench's own, writable, as /run/kvmbench/journal"""
 
 
 def build(layout: Layout, owner: Owner) -> Path:
@@ -289,5 +291,7 @@ def _bench_files(make: _Maker, layout: Layout) -> None:
     linux.bind(layout.home / "service", make.directory("run/kvmbench/service"), read_only=True)
     if layout.templates is not None:
         linux.bind(layout.templates, make.directory("run/kvmbench/templates"), read_only=True)
+    if layout.journal is not None:
+        linux.bind(layout.journal, make.directory("run/kvmbench/journal"))
     for source, target in layout.shown:
         linux.bind(source, make.file(target), read_only=True)

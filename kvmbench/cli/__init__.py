@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from typer.exceptions import TyperException
 
-from kvmbench.cli import course, faults, grading, hosts, machine, proving, teaching, variants
+from kvmbench.cli import course, faults, grading, hosts, learning, machine, proving, teaching, variants
 from kvmbench.cli.app import app
 from kvmbench.errors import BadInput, KvmbenchError
 
@@ -17,6 +17,7 @@ __all__ = [
     "faults",
     "grading",
     "hosts",
+    "learning",
     "machine",
     "main",
     "proving",

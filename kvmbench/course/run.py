@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from kvmbench.act.action import Done, apply
+from kvmbench.course import journal
 from kvmbench.course.catalogue import chosen, files, images, step, with_needs
 from kvmbench.course.step import Step
 from kvmbench.model import Snapshot, Verdict
@@ -51,7 +52,8 @@ def solve(
         NoSuchStep: the course has none of that name.
         KvmbenchError: an action failed; those before it have been made.
     """
-    return _carry_out(with_needs(chosen(slugs)), machine, report, old=old, instant=instant)
+    wanted = with_needs(chosen(slugs))
+    return _carry_out(wanted, machine, report, "solved", old=old, instant=instant)
 
 
 def catch_up(
@@ -64,11 +66,17 @@ def catch_up(
         KvmbenchError: an action failed; those before it have been made.
     """
     before = with_needs(step(need) for need in step(slug).needs)
-    return _carry_out(before, machine, report, old=False, instant=instant)
+    return _carry_out(before, machine, report, "caught up", old=False, instant=instant)
 
 
 def _carry_out(
-    wanted: Iterable[Step], machine: Machine | None, report: Report, *, old: bool, instant: bool
+    wanted: Iterable[Step],
+    machine: Machine | None,
+    report: Report,
+    how: journal.Did,
+    *,
+    old: bool,
+    instant: bool,
 ) -> tuple[Done, ...]:
     machine = machine or RealMachine()
     # A bench that an older kvmbench made does not have the program.
@@ -76,17 +84,21 @@ def _carry_out(
     finished: list[Done] = []
     for each in wanted:
         report(f"{each.slug}: {each.title}")
+        changed = False
         for action in each.solution:
             done = apply(action, machine, old=old, instant=instant)
             report(f"  {action.says}" + ("" if done.ran else " (it is so already)"))
             for line in done.ran:
                 report("    $ " + line.replace("\n", "\n      "))
             finished.append(done)
+            if done.ran and not action.looks and not changed:
+                changed = True  # noted at once: a later action may fail
+                journal.note(how, each.slug)
     return tuple(finished)
 
 
 def check(slugs: Sequence[str] | str = "all") -> tuple[Result, ...]:
-    """Look once, with all the questions of these steps, and judge.
+    """Look once, with all the questions of these steps, judge, and write into the journal what was found.
 
     Raises:
         NoSuchStep: the course has none of that name.
@@ -95,7 +107,12 @@ def check(slugs: Sequence[str] | str = "all") -> tuple[Result, ...]:
 
     wanted = chosen(slugs)
     probes = tuple(dict.fromkeys(probe for each in wanted for probe in each.probes))
-    return judge(slugs, look(probes=probes, images=images(slugs), files=files(slugs)))
+    results = judge(slugs, look(probes=probes, images=images(slugs), files=files(slugs)))
+    for each in wanted:
+        found = [result for result in results if result.step == each.slug]
+        verdicts = {result.check: result.verdict for result in found}
+        journal.note("checked", each.slug, verdicts=verdicts, earned=sum(one.earned for one in found))
+    return results
 
 
 def judge(slugs: Sequence[str] | str, seen: Snapshot) -> tuple[Result, ...]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from kvmbench.act.action import Action
@@ -56,6 +57,8 @@ class Step:
     """what it adds to the picture"""
     mistakes: tuple[Mistake, ...] = ()
     rotted: tuple[Rotted, ...] = ()
+    nudges: Mapping[str, str] = field(default_factory=dict)
+    """by the name of a check: a first question for who is stuck at it, better than the one it would get"""
 
     @property
     def points(self) -> int:

@@ -202,3 +202,48 @@ def test_the_kernelspec_names_the_provisioner_that_is_installed() -> None:
     (found,) = entry_points(group="jupyter_client.kernel_provisioners", name="kvmbench-provisioner")
     assert found.value == "kvmbench.bench.provisioner:BenchProvisioner"
     assert Path(sys.prefix, "share", "jupyter", "kernels", "kvmbench", "kernel.json").exists()
+
+
+def test_progress_survives_a_killed_kernel_a_reset_bench_and_an_ended_one(person: Person, bench: str) -> None:
+    body = """
+        manager, client = await start()
+        print(await run(client, {code!r}))
+        await manager.shutdown_kernel(now=True)
+        """
+    solving = """
+        from kvmbench import catch_up, check, hint, progress
+        hint("bridge"), catch_up("netns"), check("veth")
+        import os, signal
+        print(progress())
+        os.kill(os.getpid(), signal.SIGKILL)
+        """
+    shown = notebook(
+        person,
+        bench,
+        f"""
+        manager, client = await start()
+        message = client.execute({textwrap.dedent(solving)!r})
+        while await manager.is_alive():
+            await asyncio.sleep(0.05)
+        await manager.shutdown_kernel(now=True)
+        """,
+    )
+    assert shown.ok, shown.err
+    asking = body.format(code="from kvmbench import progress; print(progress())")
+
+    def seen() -> list[list[str]]:
+        told = notebook(person, bench, asking).checked().out.replace("\\n", "\n")
+        return [line.split() for line in told.splitlines() if line.startswith(("veth ", "bridge "))]
+
+    wanted = [
+        ["veth", "3", "of", "3", "✓", "passed", "caught", "up"],
+        ["bridge", "0", "of", "2", "✗", "failed", "1"],
+    ]
+    assert seen() == wanted
+    person.kvmbench("bench", "stop", bench).checked()  # what a restart of the machine leaves: files alone
+    assert seen() == wanted
+    person.kvmbench("bench", "reset", bench).checked()
+    assert seen() == wanted
+    person.kvmbench("bench", "destroy", bench).checked()
+    person.kvmbench("bench", "create", bench).checked()
+    assert [line[4:] for line in seen()] == [["·", "not", "checked"]] * 2

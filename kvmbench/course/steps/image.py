@@ -19,7 +19,9 @@ STEP = Step(
         file.directory("/vms/centos"),
         image.create(CENTOS, CENTOS_SIZE, preallocation="metadata"),
         image.overlay(OVERLAY, CENTOS),
-        Action("compare what the image is worth with what it takes", (f"qemu-img info -U {CENTOS}",)),
+        Action(
+            "compare what the image is worth with what it takes", (f"qemu-img info -U {CENTOS}",), looks=True
+        ),
     ),
     checks=(
         image_is(

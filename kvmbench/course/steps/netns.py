@@ -50,9 +50,12 @@ def step(plan: Plan) -> Step:
                 "see what the namespace has",
                 (f"ip netns exec {NETNS} ip address",),
                 (f"ip netns exec {NETNS} ifconfig -a",),
+                looks=True,
             ),
             Action(
-                "send packets over the cable", (f"ip netns exec {NETNS} ping -c 3 -i 0.5 -W 2 {plan.near}",)
+                "send packets over the cable",
+                (f"ip netns exec {NETNS} ping -c 3 -i 0.5 -W 2 {plan.near}",),
+                looks=True,
             ),
         ),
         checks=(
