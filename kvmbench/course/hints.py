@@ -25,9 +25,11 @@ _MANUAL = {
     "ifconfig": (8, "net-tools"),
     "iptables": (8, "iptables"),
     "ln": (1, "coreutils"),
+    "ls": (1, "coreutils"),
     "mkdir": (1, "coreutils"),
     "nft": (8, "nftables"),
     "qemu-img": (1, "qemu-utils"),
+    "ssh": (1, "openssh-client"),
     "route": (8, "net-tools"),
     "sysctl": (8, "procps"),
     "udhcpc": (1, "busybox"),
@@ -35,7 +37,7 @@ _MANUAL = {
 """the section and Debian's package of what the course types"""
 _IP = re.compile(r"ip (?:-\S+ (?:router\d+ )?)*(link|address|route|netns)\b")
 _IN_A_ROOM = re.compile(r"ip netns exec \S+ (?=ifconfig|ip |route)")
-_IN_A_GUEST = re.compile(r"kvmbench exec --guest (\S+) (?:--timeout \d+ )?-- ")
+_IN_A_GUEST = re.compile(r"kvmbench exec (?:--guest (\S+)|--outside) (?:--timeout \d+ )?-- ")
 
 
 @dataclass(frozen=True)
@@ -171,7 +173,7 @@ def _seen(step: Step, stuck: Result) -> tuple[str, ...]:
 
 
 def _guests(action: Action) -> tuple[str, ...]:
-    return tuple(found[1] for line in action.lines() if (found := _IN_A_GUEST.match(line)))
+    return tuple(found[1] for line in action.lines() if (found := _IN_A_GUEST.match(line)) and found[1])
 
 
 def _manuals(action: Action) -> tuple[Manual, ...]:

@@ -44,7 +44,11 @@ def step(plan: Plan) -> Step:
         goal=f"Lead port {plan.ssh_outside} of {UPLINK_ADDRESS} to the sshd of c1, and log in from outside.",
         solution=(
             nat.destination(UPLINK_ADDRESS, plan.ssh_outside, plan.c1_address, SSH_INSIDE),
-            Action("log in from outside", (_LOGIN.format(port=plan.ssh_outside, address=UPLINK_ADDRESS),)),
+            Action(
+                "log in from outside",
+                (_LOGIN.format(port=plan.ssh_outside, address=UPLINK_ADDRESS),),
+                looks=True,
+            ),
         ),
         checks=(dnat_ssh("c1", address=UPLINK_ADDRESS, port=plan.ssh_outside, points=4),),
         needs=("forwarding",),

@@ -38,7 +38,7 @@ def step(plan: Plan) -> Step:
         solution=(
             dnsmasq.start(BRIDGE, plan.first_lease, plan.last_lease, plan.router),
             guest.lease("c2"),
-            Action("see what was leased", (f"cat {dnsmasq.LEASES}",)),
+            Action("see what was leased", (f"cat {dnsmasq.LEASES}",), looks=True),
         ),
         checks=(
             dhcp_serves(

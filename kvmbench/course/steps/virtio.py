@@ -56,8 +56,8 @@ def step(plan: Plan) -> Step:
             image.overlay(_DRIVE.file, BASE_IMAGE),
             guest.start(plan.c3),
             guest.ready("c3"),
-            guest.run("c1", "see which driver c1 uses", _DRIVER),
-            guest.run("c3", "see which driver c3 uses", _DRIVER),
+            guest.run("c1", "see which driver c1 uses", _DRIVER, looks=True),
+            guest.run("c3", "see which driver c3 uses", _DRIVER, looks=True),
         ),
         checks=(
             guest_running("c3", points=1),
