@@ -57,7 +57,7 @@ class Step:
     """what it adds to the picture"""
     mistakes: tuple[Mistake, ...] = ()
     rotted: tuple[Rotted, ...] = ()
-    nudges: Mapping[str, str] = field(default_factory=dict)
+    nudges: Mapping[str, str] = field(default_factory=dict, hash=False)
     """by the name of a check: a first question for who is stuck at it, better than the one it would get"""
 
     @property
