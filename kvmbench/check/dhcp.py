@@ -155,6 +155,13 @@ def _no_offer(seen: Snapshot, bridge: Link, server: DhcpServer, name: str, said:
             f"Range and address have to be in one network: is the address of {bridge.name} right, "
             "with its length?",
         )
+    room_for, promised = _room_for(server), _promised(seen, server)
+    if room_for and promised >= room_for:
+        return failed(
+            f"{says}: all {room_for} addresses of the range are promised",
+            "Each address is on loan, and a lease ends by its time: make the range wider, or the time "
+            "shorter (dnsmasq(8), --dhcp-range).",
+        )
     asking = Packet(IPv4Address(0), IPv4Address("255.255.255.255"), bridge.name, None, "udp", 67)
     rule = dropped_by(room, "input", asking) if room else None
     if rule:
@@ -166,6 +173,19 @@ def _no_offer(seen: Snapshot, bridge: Link, server: DhcpServer, name: str, said:
         f"{says}{': ' + said.why if said.why else ''}",
         f"Watch the question and the answer: `tcpdump -ni {bridge.name} port 67 or port 68`.",
     )
+
+
+def _room_for(server: DhcpServer) -> int:
+    """How many addresses a server has to give."""
+    ends = [(ipv4(first), ipv4(last)) for first, last in server.ranges]
+    return sum(int(last) - int(first) + 1 for first, last in ends if first and last)
+
+
+def _promised(seen: Snapshot, server: DhcpServer) -> int:
+    """How many of them are on loan."""
+    ends = [(low, high) for first, last in server.ranges if (low := ipv4(first)) and (high := ipv4(last))]
+    given = {held for lease in seen.leases if (held := ipv4(lease.address))}
+    return sum(any(low <= held <= high for low, high in ends) for held in given)
 
 
 def _offered(

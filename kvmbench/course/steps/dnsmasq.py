@@ -12,11 +12,29 @@ from kvmbench.model import Wanted
 _SERVES = f"{BRIDGE}-dhcp"
 _LEASED = "c2-leased"
 _STOP = (dnsmasq.stop(),)
+_SECOND = "/run/dnsmasq-2"
+_END_SECOND = f"pid=$(cat {_SECOND}.pid); kill $pid; tail -s 0.02 --pid=$pid -f /dev/null; rm -f {_SECOND}.*"
+_BEFORE = "/run/leases.before"
 
 
 def _instead(name: str, says: str, start: Action, hint: str) -> Mistake:
     """dnsmasq was started with something other than asked for."""
     return Mistake(name, says, (*_STOP, start), _SERVES, hint, mend=_STOP, also=(_LEASED,))
+
+
+def _second(plan: Plan) -> str:
+    """Another server beside the first, which has files of its own."""
+    own = f"--pid-file={_SECOND}.pid --dhcp-leasefile={_SECOND}.leases"
+    serves = f"--port=0 --dhcp-range={plan.host(120)},{plan.host(140)}"
+    return f"dnsmasq --interface={BRIDGE} --bind-interfaces {own} {serves}"
+
+
+def _promised(plan: Plan) -> str:
+    """A file of leases in which somebody has each address of the range (dnsmasq(8), --dhcp-leasefile)."""
+    network, _, first = plan.first_lease.rpartition(".")
+    last = plan.last_lease.rpartition(".")[2]
+    line = f"printf '%d 52:54:00:99:00:%02x {network}.%d * *\\n' $(($(date +%s) + 86400)) $n $n"
+    return f"for n in $(seq {first} {last}); do {line}; done >{dnsmasq.LEASES}"
 
 
 _ROTTED = (
@@ -79,6 +97,32 @@ def step(plan: Plan) -> Step:
                 "Option 3 names a guest.",
                 dnsmasq.start(BRIDGE, plan.first_lease, plan.last_lease, plan.c1_address),
                 "Option 3 is the gateway that guests will use",
+            ),
+            Mistake(
+                "two-servers",
+                "A second dnsmasq was started on the same bridge, with another range.",
+                (
+                    *_STOP,
+                    dnsmasq.start(BRIDGE, plan.first_lease, plan.last_lease, plan.router),
+                    Action("start another one beside it", (_second(plan),)),
+                ),
+                check=_SERVES,
+                hint="Two servers on one wire answer in turns",
+                mend=(Action("end the other one", (_END_SECOND,)),),
+            ),
+            Mistake(
+                "exhausted",
+                "Every address of the range is promised to somebody who has gone.",
+                (
+                    *_STOP,
+                    Action("keep what was leased", (f"cp {dnsmasq.LEASES} {_BEFORE}",)),
+                    Action("promise all of them", (_promised(plan),)),
+                    dnsmasq.start(BRIDGE, plan.first_lease, plan.last_lease, plan.router),
+                ),
+                check=_SERVES,
+                hint="a lease ends by its time",
+                mend=(*_STOP, Action("forget the promises", (f"mv {_BEFORE} {dnsmasq.LEASES}",))),
+                also=(_LEASED,),
             ),
             Mistake(
                 "static-again",
