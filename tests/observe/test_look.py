@@ -59,10 +59,10 @@ def test_a_look_works_where_an_event_loop_runs_as_in_a_notebook() -> None:
 
 def test_without_probes_nothing_is_asked_and_with_them_each_has_its_result() -> None:
     assert look(machine=RecordedMachine()).probes == ()
-    question = Probe.ping("guest:c9", "10.1.1.1")
+    question = Probe.ping("guest:nobody-has-this-name", "10.1.1.1")
     result = look(probes=[question], machine=RecordedMachine()).probe(question)
     assert result is not None
-    assert (result.ok, result.why) == (None, "there is no guest c9")
+    assert (result.ok, result.why) == (None, "there is no guest nobody-has-this-name")
 
 
 def test_the_bench_is_named_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
