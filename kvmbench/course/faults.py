@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -18,7 +19,7 @@ from kvmbench.act.action import apply_all
 from kvmbench.course.catalogue import ALL, chosen
 from kvmbench.course.run import Result, check, solve
 from kvmbench.course.step import Mistake, Step
-from kvmbench.errors import BadInput
+from kvmbench.errors import BadInput, KvmbenchError
 from kvmbench.system import Machine
 
 MYSTERIES = ("netns", "bridge", "guests", "forwarding", "dnat", "dnsmasq")
@@ -103,7 +104,7 @@ def inject(wanted: Fault, machine: Machine | None = None) -> tuple[Result, ...]:
 
     Raises:
         BadInput: its step is not solved on this bench, so that nobody could tell the fault from the rest.
-        KvmbenchError: a line of it failed.
+        KvmbenchError: a line of it failed; those before it are taken back.
     """
     before = next(each for each in check([wanted.step.slug]) if each.check == wanted.mistake.check)
     if before.verdict != "passed":
@@ -111,7 +112,14 @@ def inject(wanted: Fault, machine: Machine | None = None) -> tuple[Result, ...]:
             f"{wanted.name} would not be seen: {before.check} does not pass here ({before.saw})",
             f"Solve the step first: kvmbench solve {wanted.step.slug}",
         )
-    apply_all(wanted.mistake.do, machine, instant=True)
+    try:
+        apply_all(wanted.mistake.do, machine, instant=True)
+    except KvmbenchError:
+        for action in wanted.mistake.mend:
+            with suppress(KvmbenchError):  # it takes back what was not reached
+                apply_all([action], machine, instant=True)
+        solve([wanted.step.slug], machine)
+        raise
     return check([wanted.step.slug])
 
 

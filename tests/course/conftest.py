@@ -17,9 +17,11 @@ from kvmbench.system import Completed, run
 
 _DRIVER = """
 import json, sys
+from dataclasses import replace
 from itertools import takewhile
 from kvmbench import course
-from kvmbench.act.action import apply_all
+from kvmbench.act.action import Action, apply_all
+from kvmbench.course import faults
 from kvmbench.errors import KvmbenchError
 
 def mistake(slug, name):
@@ -30,7 +32,13 @@ def mend(slug, name):
     apply_all(mistake(slug, name).mend, instant=True)
     apply_all(takewhile(lambda action: not action.awaits, course.step(slug).solution), instant=True)
 
+def inject_half(slug, name):
+    whole = faults.fault(f"{slug}/{name}")
+    broken = replace(whole.mistake, do=(*whole.mistake.do, Action("fail in the middle", ("ls /nowhere",))))
+    faults.inject(replace(whole, mistake=broken))
+
 DO = {
+    "inject_half": inject_half,
     "check": lambda *slugs: [result.to_json() for result in course.check(list(slugs))],
     "solve": lambda *slugs: [list(done.ran) for done in course.solve(list(slugs))],
     "catch_up": lambda slug: [list(done.ran) for done in course.catch_up(slug)],

@@ -68,6 +68,15 @@ def test_a_fault_is_put_in_seen_by_its_check_and_mended(bench: OnBench, tmp_path
 
 
 @pytest.mark.bench
+@pytest.mark.parametrize("name", ["bridge/down", "bridge/misspelt"])
+def test_a_fault_that_fails_half_way_is_taken_back(bench: OnBench, name: str) -> None:
+    bench.hand("solve", "bridge")
+    with pytest.raises(AssertionError, match="/nowhere"):
+        bench.hand("inject_half", *name.split("/"))
+    assert {each["verdict"] for each in bench.hand("check", "bridge")} == {"passed"}
+
+
+@pytest.mark.bench
 def test_a_mystery_does_not_say_what_it_is_nor_does_the_bench_know(bench: OnBench, tmp_path: Path) -> None:
     bench.hand("solve", "netns", "bridge")
     key = tmp_path / "course.key"
