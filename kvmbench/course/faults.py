@@ -19,6 +19,7 @@ from kvmbench.act.action import apply_all
 from kvmbench.course.catalogue import ALL, chosen
 from kvmbench.course.run import Result, check, solve
 from kvmbench.course.step import Mistake, Step
+from kvmbench.course.symptoms import symptom
 from kvmbench.errors import BadInput, KvmbenchError
 from kvmbench.system import Machine
 
@@ -40,8 +41,13 @@ class Fault:
     def name(self) -> str:
         return f"{self.step.slug}/{self.mistake.name}"
 
+    @property
+    def symptom(self) -> str:
+        """What a student types on the bench to see that something is wrong."""
+        return symptom(next(each for each in self.step.checks if each.name == self.mistake.check))
+
     def to_json(self) -> dict[str, Any]:
-        """What an instructor reads; the symptom is what the check then sees."""
+        """What an instructor reads. `symptom` is a line that shows it, `old` the tutorial's spelling."""
         lines = [line for action in self.mistake.do for line in action.today]
         back = [line for action in self.mistake.mend for line in action.today]
         return {
@@ -49,7 +55,9 @@ class Fault:
             "says": self.mistake.says,
             "check": self.mistake.check,
             "hint": self.mistake.hint,
+            "symptom": self.symptom,
             "inject": lines,
+            "old": [line for action in self.mistake.do for line in action.old or action.today],
             "mend": back or [line for action in self.step.solution for line in action.today],
         }
 

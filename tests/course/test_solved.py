@@ -10,6 +10,7 @@ import pytest
 
 from kvmbench import course
 from kvmbench.course import Mistake, Step
+from kvmbench.course.faults import Fault
 
 pytestmark = [pytest.mark.bench, pytest.mark.guest]
 
@@ -55,14 +56,26 @@ def test_a_second_time_nothing_is_made_again(bench: Any) -> None:
     assert not not_passed(results), told(not_passed(results))
 
 
+@pytest.fixture(scope="module")
+def healthy() -> dict[str, str]:
+    """What the lines that show symptoms say where nothing is wrong."""
+    return {}
+
+
 @pytest.fixture
-def mistaken(request: pytest.FixtureRequest, bench: Any) -> Iterator[list[dict[str, Any]]]:
+def mistaken(
+    request: pytest.FixtureRequest, bench: Any, healthy: dict[str, str]
+) -> Iterator[list[dict[str, Any]]]:
     """What the checks of a step say while somebody has made a mistake in it; it is mended afterwards."""
     step, mistake = request.param
     if step.mistakes[0] is mistake:  # mending a mistake in one step may have cost a later one its guests
         bench.hand("solve", step.slug)
+    line = Fault(step, mistake).symptom
+    if line not in healthy:
+        healthy[line] = bench.hand("shown", line)
     try:
         bench.hand("mistake", step.slug, mistake.name)
+        assert bench.hand("shown", line) != healthy[line], f"nobody sees it by {line}"
         yield bench.hand("check", step.slug)
     finally:
         bench.hand("mend", step.slug, mistake.name)

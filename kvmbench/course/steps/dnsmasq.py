@@ -109,6 +109,7 @@ def step(plan: Plan) -> Step:
                 check=_SERVES,
                 hint="Two servers on one wire answer in turns",
                 mend=(Action("end the other one", (_END_SECOND,)),),
+                also=(_LEASED,),  # who was started anew may promise c2 another address than it has
             ),
             Mistake(
                 "exhausted",
