@@ -125,7 +125,7 @@ class Classroom:
                 said += answer["content"]["text"]
             elif answer["msg_type"] == "error":
                 said += "\n".join(answer["content"]["traceback"])
-            elif answer["msg_type"] == "execute_reply":
+            elif answer["content"].get("execution_state") == "idle":  # all that it printed has come by then
                 connection.close()
                 return said, time.monotonic() - started
 
