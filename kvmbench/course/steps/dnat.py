@@ -88,7 +88,7 @@ def step(plan: Plan) -> Step:
             Mistake(
                 "no-sshd",
                 "The sshd of c1 was killed.",
-                (guest.run("c1", "end its sshd", "killall dropbear"),),
+                (guest.run("c1", "end its sshd", "kill $(pidof dropbear)"),),
                 check=_CHECK,
                 hint="has no sshd listening",
                 mend=(guest.run("c1", "start it again", "dropbear -r /etc/dropbear/host_key"),),
