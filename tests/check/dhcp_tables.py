@@ -47,6 +47,14 @@ UDP_DROP = Rule(
     "ip", "filter", "INPUT", "input", "drop", "-p udp --dport 67 -j DROP", protocol="udp", port=67
 )
 
+ALL_PROMISED = replace(
+    SOLVED,
+    leases=tuple(
+        Lease(f"10.1.1.{host}", f"52:54:00:99:00:{host:02x}", None, int(NOW) + 3600)
+        for host in range(11, 101)
+    ),
+)
+
 DHCP = Table(
     dhcp_serves("br-int", first="10.1.1.11", last="10.1.1.100", router="10.1.1.254", probe_guest="c2"),
     (
@@ -66,6 +74,7 @@ DHCP = Table(
         ),
         Mistake("another router", serving(SOLVED, server(router="10.1.1.1")), "Option 3 is the gateway"),
         Mistake("nobody to ask", NO_C2, FINISHED),
+        Mistake("all is promised", no_offer(ALL_PROMISED), "a lease ends by its time"),
         Mistake(
             "the guest is unplugged",
             no_offer(change_link(SOLVED, "tap02", master=None, port=None)),

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from ipaddress import IPv4Network
 
 from kvmbench.check import (
     dnat_ssh,
     source_nat,
 )
-from kvmbench.model import Rule, Snapshot
+from kvmbench.model import Neighbour, Route, Rule, Snapshot
 from kvmbench.mutate.changes import (
     addressed,
     answer,
     booting,
     change_guest,
     change_inside,
+    change_netns,
     down,
     rules,
     unanswered,
@@ -61,6 +63,16 @@ def dnat(**changes: object) -> Snapshot:
     return rules(SOLVED, replace(DNAT, **changes), SNAT)  # type: ignore[arg-type]
 
 
+def blackhole(address: str) -> Snapshot:
+    """A route of the bench that leads nowhere."""
+    room = SOLVED.netns("")
+    assert room is not None
+    return change_netns(SOLVED, "", routes=(*room.routes, Route(IPv4Network(address), None, None)))
+
+
+FIXED_NEIGHBOUR = change_netns(
+    SOLVED, "", neighbours=(Neighbour("10.1.1.1", "br-int", "52:54:00:00:00:77", "PERMANENT"),)
+)
 JUMP_SNAT = (
     Rule("ip", "nat", "POSTROUTING", "postrouting", "jump", "-A POSTROUTING -j MINE"),
     replace(SNAT, chain="MINE", hook=""),
@@ -82,6 +94,9 @@ SOURCE_NAT = Table(
         Mistake("the tap is on no bridge", no_page(UNPLUGGED), "tap01 needs a master"),
         Mistake("the bridge is down", no_page(down(SOLVED, "br-int")), "passes nothing on"),
         Mistake("forwarding is off", no_page(NO_FORWARDING), "switch forwarding on"),
+        Mistake("a blackhole on the way", no_page(blackhole("172.16.0.1")), "prohibit are routes too"),
+        Mistake("a blackhole on the way back", no_page(blackhole("10.1.1.1")), "prohibit are routes too"),
+        Mistake("a wrong neighbour, by hand", no_page(FIXED_NEIGHBOUR), "who has that address is not asked"),
         Mistake("the uplink is down", no_page(down(SOLVED, "ens33")), "Set ens33 up"),
         Mistake(
             "forwarding is filtered",
