@@ -16,7 +16,7 @@ from kvmbench.measure.clock import seconds
 from kvmbench.measure.figures import Samples
 from kvmbench.system import run
 
-NOTEBOOK = "05-bridge.ipynb"
+NOTEBOOK = "06-bridge.ipynb"
 _TIMEOUT_S = 300.0
 _ASSIGNMENT = "network"
 

@@ -1,6 +1,6 @@
 """A student works through the notebooks in JupyterLab: in order, in the wrong order, with each usual mistake.
 
-    .venv/bin/python -m tests.browser.student [NOTEBOOK…]     such as 03-veth; all when none is named
+    .venv/bin/python -m tests.browser.student [NOTEBOOK…]     such as 04-veth; all when none is named
 
 Each way has a JupyterLab and a fresh bench. A line tells how many cells were run, and below it stands what a
 student would stumble over; the exit code is 1 when there was anything. Pictures of the page are kept in
@@ -30,16 +30,16 @@ from tests.browser.lab import NOTEBOOKS, chromium, open_notebook, served, shoot
 RUN = re.compile(r"\[\d+\]")
 BLANKS = {
     "01": ("-machine",),
-    "02": ("info",),
-    "03": ("details",),
-    "04": ("10.2.2.1",),
-    "05": ("ageing_time",),
-    "06": ("model",),
-    "07": ("sendkey",),
-    "08": ("source",),
-    "09": ("PREROUTING", "10.1.1.2:22"),
-    "11": ("sda",),
-    "12": ("pages_sharing",),
+    "03": ("info",),
+    "04": ("details",),
+    "05": ("10.2.2.1",),
+    "06": ("ageing_time",),
+    "07": ("model",),
+    "08": ("sendkey",),
+    "09": ("source",),
+    "10": ("PREROUTING", "10.1.1.2:22"),
+    "12": ("sda",),
+    "13": ("pages_sharing",),
 }
 """what belongs where an exercise has blanks, by the notebook's number"""
 

@@ -45,7 +45,7 @@ def test_a_shell_turns_the_picture_and_a_click_shows_the_row(page: Page, jupyter
     said: list[str] = []
     page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: said.append(str(error)))
-    open_notebook(page, jupyterlab, "05-bridge.ipynb")
+    open_notebook(page, jupyterlab, "06-bridge.ipynb")
     run_all(page, timeout_s=180)
     live = page.locator(".kvmbench-live").first
     live.scroll_into_view_if_needed()

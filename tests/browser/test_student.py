@@ -13,8 +13,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.bench]
 
 @pytest.mark.timeout(300)
 def test_the_wrong_order_and_a_restart_in_the_middle_leave_nobody_stuck(page: Page, jupyterlab: str) -> None:
-    with copied("03-veth") as path:
-        student = Student(page, "03-veth")
+    with copied("04-veth") as path:
+        student = Student(page, "04-veth")
         open_notebook(page, jupyterlab, path)
         student.in_the_wrong_order()
     assert not student.stumbled, "\n".join(student.stumbled)
@@ -22,8 +22,8 @@ def test_the_wrong_order_and_a_restart_in_the_middle_leave_nobody_stuck(page: Pa
 
 @pytest.mark.timeout(300)
 def test_a_mistake_that_is_typed_is_told_with_its_own_hint(page: Page, jupyterlab: str) -> None:
-    with copied("05-bridge") as path:
-        student = Student(page, "05-bridge")
+    with copied("06-bridge") as path:
+        student = Student(page, "06-bridge")
         open_notebook(page, jupyterlab, path)
         student.with_mistakes(most=2)
     assert not student.stumbled, "\n".join(student.stumbled)

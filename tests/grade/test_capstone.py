@@ -23,7 +23,7 @@ DRAWN = ClassVariants(KEY)
 def given() -> dict[str, Any]:
     directory = places.notebooks_directory()
     assert directory is not None
-    read: dict[str, Any] = json.loads((directory / "14-capstone.ipynb").read_text())
+    read: dict[str, Any] = json.loads((directory / "15-capstone.ipynb").read_text())
     return read
 
 
@@ -51,7 +51,7 @@ def test_untouched_it_earns_nothing_and_worked_out_all_of_it(tmp_path: Path) -> 
     (tmp_path / "class.key").write_bytes(KEY)
     (tmp_path / "class.key").chmod(0o600)
     room.course.write_text(
-        'only = ["14-capstone"]\n[variants]\nkey = "class.key"\n[limits]\ncell_s = 300\nnotebook_s = 600\n'
+        'only = ["15-capstone"]\n[variants]\nkey = "class.key"\n[limits]\ncell_s = 300\nnotebook_s = 600\n'
     )
     (room.submissions / "ada.ipynb").write_text(worked_out())
     (room.submissions / "ben.ipynb").write_text(json.dumps(given()))

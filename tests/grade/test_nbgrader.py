@@ -17,7 +17,7 @@ from kvmbench.system import Completed, run
 
 pytestmark = pytest.mark.bench
 
-NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "05-bridge.ipynb"
+NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "06-bridge.ipynb"
 KEY = b"the key of a class with nbgrader"
 CONFIG = """
 from kvmbench.grade.nbgrader import configure
@@ -87,10 +87,10 @@ def test_a_course_from_quickstart_to_export(tmp_path: Path) -> None:
         grades = {row["student_id"]: row for row in csv.DictReader(file)}
     assert {name: float(row["raw_score"]) for name, row in grades.items()} == {me: 2.0, "bob": 0.0}
     assert {float(row["max_score"]) for row in grades.values()} == {2.0}
-    feedback = (course / "feedback" / "bob" / "network" / "05-bridge.html").read_text()
+    feedback = (course / "feedback" / "bob" / "network" / "06-bridge.html").read_text()
     assert "there is no bridge br-int" in feedback
     # Each by their own numbers, which the evidence names.
     for student in (me, "bob"):
-        kept = course / "outside" / "network" / "05-bridge" / "evidence" / f"{student}.evidence"
+        kept = course / "outside" / "network" / "06-bridge" / "evidence" / f"{student}.evidence"
         head = json.loads(kept.read_text().partition("\n")[0].partition(" ")[2])
         assert head["variant"]["plan"]["router"] == variant_of(KEY, student).plan.router

@@ -20,7 +20,7 @@ from kvmbench.grade.task import Notebook
 from kvmbench.model import BridgeState, Link, Netns, Snapshot
 from tests.grade.classes import handed_in, notebook
 
-BRIDGE = Notebook("05-bridge", ("bridge",), {"check-1": ("bridge",), "check-2": ("bridge",)})
+BRIDGE = Notebook("06-bridge", ("bridge",), {"check-1": ("bridge",), "check-2": ("bridge",)})
 RUBRIC = Rubric(Course(title="Bridges"), (BRIDGE,), "digest")
 LAST = Rubric(Course(count="last"), (BRIDGE,), "digest")
 
@@ -33,10 +33,10 @@ def seen(*, bridge: bool, up: bool = True) -> dict[str, Any]:
 
 
 def evidence(*looks: dict[str, Any], file: str | None = "a.ipynb", ended: str = "") -> list[dict[str, Any]]:
-    head = {"kind": "head", "student": "ada", "notebooks": [{"name": "05-bridge", "file": file}]}
-    run = {"kind": "run", "notebook": "05-bridge", "ended": ended, "seconds": {"all": 3.0, "looks": 0.5}}
+    head = {"kind": "head", "student": "ada", "notebooks": [{"name": "06-bridge", "file": file}]}
+    run = {"kind": "run", "notebook": "06-bridge", "ended": ended, "seconds": {"all": 3.0, "looks": 0.5}}
     made = [
-        {"kind": "look", "notebook": "05-bridge", "mark": f"check-{number}", "steps": ["bridge"]} | look
+        {"kind": "look", "notebook": "06-bridge", "mark": f"check-{number}", "steps": ["bridge"]} | look
         for number, look in enumerate(looks, 1)
     ]
     return [head, run, *made, {"kind": "end"}]
@@ -82,7 +82,7 @@ def test_what_was_not_handed_in_fails_and_what_was_not_seen_is_blocked() -> None
     assert "9 MiB" in tables.why_a_person(stopped)
     crashed = score("ada", [*evidence()[:1], {"kind": "trouble", "trouble": "it fell over"}], RUBRIC)
     assert verdicts(crashed) == ["blocked", "blocked"]
-    other = Rubric(Course(), (Notebook("04-netns", ("netns",), {}),), "digest")
+    other = Rubric(Course(), (Notebook("05-netns", ("netns",), {}),), "digest")
     assert set(verdicts(score("ada", evidence(UP), other))) == {"blocked"}
 
 
@@ -171,13 +171,13 @@ def test_the_course_as_it_comes_counts_each_step_once() -> None:
     *lessons, capstone = rubric.load().notebooks
     steps = [step for each in lessons for step in each.steps]
     assert len(steps) == len(set(steps)) == 12
-    assert (capstone.name, capstone.steps) == ("14-capstone", STEPS)
+    assert (capstone.name, capstone.steps) == ("15-capstone", STEPS)
 
 
 def test_a_submission_is_a_notebook_or_a_directory_and_its_links_lead_nowhere(tmp_path: Path) -> None:
     (tmp_path / "ada.ipynb").write_text(handed_in("", "bridge"))
     (tmp_path / "bob" / "deep").mkdir(parents=True)
-    (tmp_path / "bob" / "deep" / "05-bridge.ipynb").write_text(handed_in("", "bridge"))
+    (tmp_path / "bob" / "deep" / "06-bridge.ipynb").write_text(handed_in("", "bridge"))
     (tmp_path / "bob" / "passwd").symlink_to("/etc/passwd")
     (tmp_path / "bob" / "everything").symlink_to("/etc")
     (tmp_path / "eve").symlink_to("/root")
@@ -185,8 +185,8 @@ def test_a_submission_is_a_notebook_or_a_directory_and_its_links_lead_nowhere(tm
     found = submissions.find(tmp_path)
     assert [each.student for each in found] == ["ada", "bob"]
     tasks = [submissions.task(each, RUBRIC) for each in found]
-    assert [list(task.files) for task in tasks] == [["ada.ipynb"], ["deep/05-bridge.ipynb"]]
-    assert [task.notebooks[0].file for task in tasks] == ["ada.ipynb", "deep/05-bridge.ipynb"]
+    assert [list(task.files) for task in tasks] == [["ada.ipynb"], ["deep/06-bridge.ipynb"]]
+    assert [task.notebooks[0].file for task in tasks] == ["ada.ipynb", "deep/06-bridge.ipynb"]
 
 
 def test_submissions_that_cannot_be_graded_are_told(tmp_path: Path) -> None:

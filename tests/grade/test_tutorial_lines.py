@@ -15,13 +15,13 @@ pytestmark = [pytest.mark.bench, pytest.mark.guest]
 
 OUTER = "172.16.0.67"
 TYPED = {
-    "03-veth": (
+    "04-veth": (
         "ip link add vethm.1 type veth peer name vethm.2",
         "ifconfig vethm.1 up",
         "ifconfig vethm.2 up",
     ),
-    "05-bridge": ("brctl addbr br-int", "ifconfig br-int up", "brctl show"),
-    "09-dnat": (
+    "06-bridge": ("brctl addbr br-int", "ifconfig br-int up", "brctl show"),
+    "10-dnat": (
         f"iptables -t nat -A PREROUTING -d {OUTER} -p tcp --dport 22922 -j DNAT --to-destination 10.1.1.1:22",
         "iptables -t nat -vnL",
     ),

@@ -10,8 +10,8 @@ from kvmbench import course, tour
 from kvmbench.course.specification import STEPS
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.ipynb"))
-ACROSS = NOTEBOOKS[0].parent / "13-break-and-mend.ipynb"
-CAPSTONE = ACROSS.parent / "14-capstone.ipynb"
+ACROSS = NOTEBOOKS[0].parent / "14-break-and-mend.ipynb"
+CAPSTONE = ACROSS.parent / "15-capstone.ipynb"
 LESSONS = [path for path in NOTEBOOKS if path.stem != "00-welcome" and path not in (ACROSS, CAPSTONE)]
 
 pytestmark = [pytest.mark.bench, pytest.mark.guest]

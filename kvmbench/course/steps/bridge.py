@@ -1,4 +1,4 @@
-"""Step 5: the bridge."""
+"""Step 6: the bridge."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Step 7: screens and serial consoles."""
+"""Step 8: screens and serial consoles."""
 
 from __future__ import annotations
 

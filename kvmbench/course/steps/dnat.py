@@ -1,4 +1,4 @@
-"""Step 9: a way in."""
+"""Step 10: a way in."""
 
 from __future__ import annotations
 

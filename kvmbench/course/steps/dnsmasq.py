@@ -1,4 +1,4 @@
-"""Step 10: addresses handed out."""
+"""Step 11: addresses handed out."""
 
 from __future__ import annotations
 

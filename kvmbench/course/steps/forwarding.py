@@ -1,4 +1,4 @@
-"""Step 8: the bench as the guests' router."""
+"""Step 9: the bench as the guests' router."""
 
 from __future__ import annotations
 

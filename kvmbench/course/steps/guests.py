@@ -1,4 +1,4 @@
-"""Step 6: the script that plugs guests in, and two guests."""
+"""Step 7: the script that plugs guests in, and two guests."""
 
 from __future__ import annotations
 

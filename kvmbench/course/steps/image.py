@@ -1,4 +1,4 @@
-"""Step 2: disk images."""
+"""Step 3: disk images."""
 
 from __future__ import annotations
 

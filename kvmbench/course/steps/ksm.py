@@ -1,4 +1,4 @@
-"""Step 12: equal pages kept once."""
+"""Step 13: equal pages kept once."""
 
 from __future__ import annotations
 

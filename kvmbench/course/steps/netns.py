@@ -1,4 +1,4 @@
-"""Step 4: a network namespace."""
+"""Step 5: a network namespace."""
 
 from __future__ import annotations
 

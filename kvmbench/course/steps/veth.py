@@ -1,4 +1,4 @@
-"""Step 3: a veth pair."""
+"""Step 4: a veth pair."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Step 11: hardware that is played, and hardware that never was."""
+"""Step 12: hardware that is played, and hardware that never was."""
 
 from __future__ import annotations
 
