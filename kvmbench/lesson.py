@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from kvmbench import course
 from kvmbench.bench import places
 from kvmbench.errors import GuestError, NotOnABench
-from kvmbench.report import MARKS, results_table
+from kvmbench.report import MARKS, results_table, told_once
 from kvmbench.shown import Said
 from kvmbench.system import Completed
 from kvmbench.tour import RESULTS
@@ -73,12 +73,8 @@ class Report:
 
     def _html(self) -> str:
         rows = []
-        for result in self.results:
-            hint = (
-                f"<br><em>→ {_with_code(result.hint)}</em>"
-                if result.hint and result.verdict != "passed"
-                else ""
-            )
+        for result, told in told_once(self.results):
+            hint = f"<br><em>→ {_with_code(told)}</em>" if told else ""
             rows.append(
                 f'<tr><td style="text-align:left;white-space:nowrap;{_STANDS_OUT[result.verdict]}">'
                 f"{MARKS[result.verdict]} {result.verdict}</td>"

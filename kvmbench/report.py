@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -49,13 +49,25 @@ def verdict_mark(verdict: str) -> Text:
     return Text(f"{MARKS[verdict]} {verdict}", style=_STYLES[verdict])
 
 
+def told_once(results: Iterable[Result]) -> Iterator[tuple[Result, str]]:
+    """Each result with the hint to show below it: none where it passed, and none that stands above already.
+
+    A guest that is not running fails all its checks with the same words; five times they only hide the rest.
+    """
+    told: set[tuple[str, str]] = set()
+    for result in results:
+        words = (result.saw, result.hint)
+        yield result, "" if result.verdict == "passed" or words in told else result.hint
+        told.add(words)
+
+
 def results_table(results: Sequence[Result]) -> str:
     """Each check with its verdict, what was seen, and the hint; the points below."""
     table = _table("step", "check", "verdict", "what was seen")
-    for result in results:
+    for result, hint in told_once(results):
         seen = Text(result.saw)
-        if result.hint and result.verdict != "passed":
-            seen.append(f"\n→ {result.hint}", style="italic")
+        if hint:
+            seen.append(f"\n→ {hint}", style="italic")
         table.add_row(result.step, result.check, verdict_mark(result.verdict), seen)
     earned, points = sum(r.earned for r in results), sum(r.points for r in results)
     blocked = sum(r.verdict == "blocked" for r in results)

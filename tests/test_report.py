@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+from dataclasses import replace
 from ipaddress import IPv4Interface
 
 from IPython.core.interactiveshell import InteractiveShell
@@ -61,3 +62,16 @@ def test_a_hint_in_the_page_sets_as_code_what_is_typed() -> None:
     shown_in_page = Report((failed,))._repr_mimebundle_()["text/html"]
     assert "→ Look with <code>ip -br link</code>." in shown_in_page
     assert "a &lt; b" in shown_in_page
+
+
+def test_a_hint_is_told_once_where_one_cause_fails_many_checks() -> None:
+    running = Result("guests", "c2-running", "failed", "guest c2 is not running", "Start c2.", 2, 0)
+    results = (
+        running,
+        replace(running, check="c2-mac"),
+        Result("guests", "c1-mac", "failed", "c1 has no network card", "Start c2.", 1, 0),
+    )
+    for said in (repr(Report(results)), Report(results)._repr_mimebundle_()["text/html"]):
+        assert said.count("guest c2 is not running") == 2
+        assert said.count("→ ") == 2
+        assert "c1 has no network card" in said

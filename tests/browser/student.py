@@ -131,6 +131,15 @@ class Student:
     def shoot(self, what: str) -> None:
         shoot(self.page, f"student-{self.name}-{what}")
 
+    def look_through(self) -> None:
+        """Pictures of the whole notebook, a screen at a time."""
+        panel = self.page.locator(".jp-WindowedPanel-outer").first
+        screen, height = panel.evaluate("panel => [panel.clientHeight, panel.scrollHeight]")
+        for number, top in enumerate(range(0, height, screen), 1):
+            panel.evaluate("(panel, top) => panel.scrollTo(0, top)", top)
+            self.page.wait_for_timeout(200)
+            self.shoot(f"page-{number:02}")
+
     def in_order(self) -> None:
         """All cells from the top: predictions chosen, blanks filled in, the last check passed."""
         for number, cell in enumerate(self.cells):
@@ -145,6 +154,7 @@ class Student:
                 self.shoot(cell.id)
         if self.checks and "failed" in self.said(self.checks[-1]):
             self.stumble(self.checks[-1], "in order", "the last check failed")
+        self.look_through()
 
     def _filled(self, source: str) -> str:
         for word in BLANKS[self.name[:2]]:
@@ -179,7 +189,7 @@ class Student:
         self.shoot("after-restart")
         for number in (0, 1, *range(middle, len(self.cells))):
             self.run(number, when)
-        self.shoot("wrong-order")
+        self.look_through()
 
     def restart(self) -> None:
         """The toolbar's button, the question answered, and the new kernel awaited."""

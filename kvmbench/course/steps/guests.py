@@ -5,10 +5,10 @@ from __future__ import annotations
 import shlex
 from dataclasses import replace
 
-from kvmbench.act import bridge, file, guest, ifup, link, monitor
+from kvmbench.act import bridge, file, guest, ifup, image, link, monitor
 from kvmbench.act.action import Action
 from kvmbench.check import guest_disk, guest_hardware, guest_mac, guest_running, plugged_into, script_file
-from kvmbench.course.plan import BRIDGE, CENTOS, Plan, started_otherwise, with_drive, with_nic
+from kvmbench.course.plan import BRIDGE, Plan, started_otherwise, with_drive, with_nic
 from kvmbench.course.step import Mistake, Rotted, Step
 from kvmbench.model import Check, Wanted
 from kvmbench.qemu import options
@@ -18,6 +18,7 @@ _QEMU_MAC = "52:54:00:12:34:56"
 """what QEMU gives a card whose address nobody chose"""
 _OTHER_BRIDGE = "br-ext"
 _SCRIPT = "qemu-ifup-script"
+_EMPTY = "/vms/cirros/empty.img"
 
 
 def _checks(plan: GuestPlan) -> tuple[Check, ...]:
@@ -201,12 +202,16 @@ def _option_mistakes(plan: Plan) -> tuple[Mistake, ...]:
             "disk",
             "if= chooses the bus of the disk",
         ),
-        _wrong(
+        Mistake(
             "other-disk",
             "c2 was given an empty image.",
-            with_drive(plan.c2, file=CENTOS),
-            "disk",
-            "file= names another image",
+            (
+                image.create(_EMPTY, "64M"),
+                *started_otherwise(with_drive(plan.c2, file=_EMPTY)),
+            ),
+            check="c2-disk",
+            hint="file= names another image",
+            mend=(guest.end("c2"), file.remove(_EMPTY)),
         ),
         Mistake(
             "same-mac",

@@ -9,6 +9,8 @@ from kvmbench.observe.packets.sightings import Packet
 
 TITLES = ("packet", "ms", "seen at", "protocol", "from", "to", "what it says")
 _CELL = "text-align:left;white-space:nowrap;padding:1px 12px 1px 0;line-height:1.3"
+_LAST = _CELL.replace("nowrap", "normal")
+"""what was translated stands at the end of a row, which a narrow page would cut off"""
 
 
 def row(packet: Packet, began_ns: int) -> tuple[str, ...]:
@@ -44,18 +46,22 @@ def page(packets: Sequence[Packet], remark: str, *, last: int | None = None) -> 
     """A table for a notebook, of the last so many; what was translated stands out by its weight."""
     head = "".join(f'<th style="{_CELL}">{title}</th>' for title in TITLES)
     body = "".join(
-        "<tr>" + "".join(_cell(cell, packet) for cell in cells) + "</tr>"
+        "<tr>" + "".join(_cell(cell) for cell in cells[:-1]) + _last_cell(cells[-1], packet) + "</tr>"
         for packet, cells in list(zip(packets, rows(packets), strict=True))[-(last or len(packets)) :]
     )
     table = f"<table><tr>{head}</tr>{body}</table>" if packets else ""
     return f"{table}<p>{html.escape(remark)}</p>"
 
 
-def _cell(said: str, packet: Packet) -> str:
+def _cell(said: str) -> str:
+    return f'<td style="{_CELL}">{html.escape(said)}</td>'
+
+
+def _last_cell(said: str, packet: Packet) -> str:
     told = html.escape(said)
-    if packet.translated and said.endswith(")"):
+    if packet.translated:
         told = told.replace(html.escape(packet.translated), f"<b>{html.escape(packet.translated)}</b>")
-    return f'<td style="{_CELL}">{told}</td>'
+    return f'<td style="{_LAST}">{told}</td>'
 
 
 def remark(count: int, let_go: int, places: str, what: str, running: bool) -> str:
