@@ -16,8 +16,8 @@ import msgspec
 from kvmbench.bench import aside, beneath, frozen
 from kvmbench.bench.lifecycle import Bench
 from kvmbench.bench.stock import Stock
-from kvmbench.errors import KvmbenchError
-from kvmbench.grade import genuine, questions
+from kvmbench.errors import KvmbenchError, LookFailed
+from kvmbench.grade import genuine, questions, rest
 from kvmbench.grade.files import Machine, disks, file
 from kvmbench.grade.genuine import Programs
 from kvmbench.grade.questions import GuestAnswer, Marked
@@ -28,6 +28,7 @@ from kvmbench.observe.netfilter import PacketFilter
 from kvmbench.system import netlink
 
 _LOOK_S = 60.0
+_RESTLESS_S = 3.0
 
 
 @dataclass(frozen=True)
@@ -61,15 +62,25 @@ class _Inside:
 
 
 def look(bench: Bench, stock: Stock, wanted: Wanted) -> Look:
-    """Look at a bench while nothing moves on it but its guests.
+    """Look at a bench while nothing moves on it but its guests, and its networks are what they have been.
 
     Raises:
-        LookFailed: it could not be looked at at all; TimedOut: not in time.
+        LookFailed: it could not be looked at at all, or what was left behind keeps changing its networks;
+        TimedOut: not in time.
     """
-    spared = genuine.recognised(bench).pids
-    with frozen.standing_still(bench, spared):
-        # Once more: until a moment ago the others could still do something to those that are spared.
-        return _look(bench, stock, wanted, genuine.recognised(bench).of(spared))
+    deadline = time.monotonic() + _RESTLESS_S
+    while True:
+        spared = genuine.recognised(bench).pids
+        with rest.listened_to(bench) as networks, frozen.standing_still(bench, spared):
+            changed = networks.disturbed_by()
+            if not changed:
+                # Once more: until a moment ago the others could still do something to those that are spared.
+                return _look(bench, stock, wanted, genuine.recognised(bench).of(spared))
+        if time.monotonic() > deadline:
+            raise LookFailed(
+                f"the bench's networks kept changing while no cell ran: {', '.join(sorted(changed))}",
+                "The submission left a process behind: read what it does.",
+            )
 
 
 def _look(bench: Bench, stock: Stock, wanted: Wanted, programs: Programs) -> Look:

@@ -213,10 +213,11 @@ def _looked(bench: Bench, goods: Stock, task: Task, notebook: Notebook, mark: st
     record: dict[str, Any] = {"kind": "look", "notebook": notebook.name, "mark": mark, "steps": slugs}
     try:
         seen = look(bench, goods, wanted)
-    except (KvmbenchError, OSError) as error:
+    except KvmbenchError as error:
+        return record | {"at": time.time(), "trouble": error.what, "hint": error.hint}
+    except OSError as error:
         ended = f"the bench ended, perhaps for want of memory, while it was looked at ({error})"
-        what = error.what if isinstance(error, KvmbenchError) else ended
-        return record | {"at": time.time(), "trouble": what}
+        return record | {"at": time.time(), "trouble": ended}
     snapshot = msgspec.json.decode(seen.snapshot.to_json())
     return record | {"at": seen.snapshot.taken_at, "snapshot": snapshot, "remarks": seen.remarks}
 

@@ -152,7 +152,8 @@ def _snapshot(record: dict[str, Any]) -> Snapshot | None:
 
 def _judged(check: Check, record: dict[str, Any], snapshot: Snapshot | None) -> Outcome:
     if snapshot is None:
-        return blocked(record["trouble"], "The look failed: grade this submission once more.")
+        hint = record.get("hint") or "The look failed: grade this submission once more."
+        return blocked(record["trouble"], hint)
     return check(snapshot)
 
 

@@ -58,7 +58,7 @@ import os, subprocess
 if os.fork() == 0:
     os.setsid()
     if os.fork() == 0:
-        while True:  # there for an instant now and then, so that a look sees it "sometimes up"
+        while True:  # there for an instant now and then, as often as not when somebody looks
             subprocess.run("ip link add br-int type bridge; ip link del br-int", shell=True, stderr=-3)
     os._exit(0)
 """
@@ -177,7 +177,20 @@ def test_an_attack_earns_nothing(graded: tuple[Class, Completed], student: str) 
     assert room.rows()[student]["points"] == "0", room.records(student)[1]
 
 
-@pytest.mark.parametrize("student", [*ATTACKS, "disk-bomb", "shadows-modules"])
+def test_what_comes_and_goes_by_itself_is_left_to_a_person(graded: tuple[Class, Completed]) -> None:
+    room, _ = graded
+    looks = [record for record in room.records("left-behind") if record["kind"] == "look"]
+    assert looks
+    for look in looks:
+        assert "kept changing while no cell ran: links" in look["trouble"]
+        assert "left a process behind" in look["hint"]
+    assert room.rows()["left-behind"]["for a person"] != "0"
+
+
+SEEN = [student for student in (*ATTACKS, "disk-bomb", "shadows-modules") if student != "left-behind"]
+
+
+@pytest.mark.parametrize("student", SEEN)
 def test_the_state_of_an_attackers_bench_was_seen_all_the_same(
     graded: tuple[Class, Completed], student: str
 ) -> None:
