@@ -9,7 +9,7 @@ from ipaddress import IPv4Interface
 
 from IPython.core.interactiveshell import InteractiveShell
 
-from kvmbench import report, shown
+from kvmbench import forgotten, report, shown
 from kvmbench.course import Result
 from kvmbench.lesson import Report
 from kvmbench.model import Image, Link, Netns, Snapshot
@@ -55,6 +55,21 @@ def test_an_error_in_a_notebook_is_two_lines_too() -> None:
         InteractiveShell.clear_instance()
     assert "this Python does not run on a bench\nChoose the kernel" in printed.getvalue()
     assert "Traceback" not in printed.getvalue()
+
+
+def test_a_name_that_nobody_imported_is_told_in_two_lines_and_any_other_as_python_does() -> None:
+    shell = InteractiveShell.instance()
+    try:
+        forgotten.load_ipython_extension(shell)
+        with contextlib.redirect_stdout(io.StringIO()) as ours:
+            shell.run_cell("check('veth')")  # type: ignore[no-untyped-call]  # IPython's
+        with contextlib.redirect_stdout(io.StringIO()) as theirs:
+            shell.run_cell("chek('veth')")  # type: ignore[no-untyped-call]  # IPython's
+    finally:
+        InteractiveShell.clear_instance()
+    assert ours.getvalue().splitlines() == forgotten.words("check")
+    assert "Traceback" in theirs.getvalue()
+    assert "kvmbench" not in theirs.getvalue()
 
 
 def test_a_hint_in_the_page_sets_as_code_what_is_typed() -> None:
