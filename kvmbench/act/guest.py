@@ -77,13 +77,21 @@ def ready(name: str, link: str = "eth0") -> Action:
     return Action(
         says=f"wait until {name} answers and has {link}",
         today=(in_guest(name, there, timeout_s=BOOT_TIMEOUT_S),),
-        explain=lambda ended: TimedOut(
-            f"{link} of guest {name}", BOOT_TIMEOUT_S, "Look at its console, and at what the bench has to do."
-        ),
+        explain=lambda ended: _not_ready(f"{link} of guest {name}", ended),
         awaits=f"{link} of guest {name}",
         timeout_s=BOOT_TIMEOUT_S + 5,
         looks=True,
     )
+
+
+def _not_ready(awaited: str, ended: Completed) -> KvmbenchError | None:
+    """A guest that is silent was waited for; one that is not there, or not asked, was not."""
+    said = ended.err.strip().splitlines()
+    if len(said) != 2:
+        return None
+    if "does not answer" in said[0]:
+        return TimedOut(awaited, BOOT_TIMEOUT_S, "Look at its console, and at what the bench has to do.")
+    return GuestError(*said)
 
 
 def in_guest(name: str, command: str, *, timeout_s: float | None = None) -> str:

@@ -14,6 +14,7 @@ BENCH_PLACE = "bench"
 OUTSIDE_PLACE = "outside"
 UNSETTLED = ("inmigrate", "unknown")
 """states in which QEMU has not said yet what becomes of the guest"""
+_MOST_LISTED = 6
 
 
 class Stuck(NamedTuple):
@@ -34,7 +35,10 @@ def prefix(netns: str) -> str:
 
 
 def listed(words: Iterable[str], none: str = "none") -> str:
-    return ", ".join(sorted(words)) or none
+    """The words in order; of many only the first: a row of a table is read at a glance."""
+    found = sorted(words)
+    more = f" and {len(found) - _MOST_LISTED} more" if len(found) > _MOST_LISTED else ""
+    return ", ".join(found[:_MOST_LISTED]) + more or none
 
 
 def place_says(place: str) -> str:

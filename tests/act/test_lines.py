@@ -161,6 +161,13 @@ def test_a_guest_that_does_not_come_is_named() -> None:
         apply(wait, RecordedMachine({wait.today[0]: late}))
 
 
+def test_a_guest_that_is_not_there_was_not_waited_for() -> None:
+    wait = guest.ready("c1")
+    gone = Completed((), 1, "", "no guest c1 is running\nStart it with its qemu-kvm line.\n")
+    with pytest.raises(GuestError, match=r"^no guest c1 is running\nStart it"):
+        apply(wait, RecordedMachine({wait.today[0]: gone}))
+
+
 def test_todays_line_of_a_guest_waits_no_longer_than_the_action() -> None:
     wait = guest.ready("c1")
     assert int(wait.today[0].split()[5]) < wait.timeout_s

@@ -164,8 +164,9 @@ class Student:
             elif blank or number in self.checks:
                 self.cell(number).scroll_into_view_if_needed()
                 self.shoot(cell.id)
-        if self.checks and "failed" in self.said(self.checks[-1]):
-            self.stumble(self.checks[-1], "in order", "the last check failed")
+        checking = [n for n, cell in enumerate(self.cells) if re.search(r"(?m)^check\(", cell.source)]
+        if checking and "failed" in self.said(checking[-1]):
+            self.stumble(checking[-1], "in order", "the last check failed")
         self.look_through()
 
     def _filled(self, source: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from kvmbench.act import dnsmasq, guest
 from kvmbench.act.action import Action
 from kvmbench.check import dhcp_serves, leased_by
-from kvmbench.course.plan import BRIDGE, FIRST_LEASE, LAST_LEASE, PAIR, ROUTER, Plan
+from kvmbench.course.plan import BRIDGE, FIRST_LEASE, LAST_LEASE, ROUTER, UPLINK, Plan
 from kvmbench.course.step import Mistake, Rotted, Step
 from kvmbench.model import Wanted
 
@@ -82,8 +82,8 @@ def step(plan: Plan) -> Step:
             ),
             _instead(
                 "wrong-interface",
-                "dnsmasq serves the cable to the namespace.",
-                dnsmasq.start(PAIR[0], plan.first_lease, plan.last_lease, plan.router),
+                "dnsmasq serves the uplink.",
+                dnsmasq.start(UPLINK, plan.first_lease, plan.last_lease, plan.router),
                 "-i names the interface on which it listens",
             ),
             _instead(
