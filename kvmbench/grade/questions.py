@@ -165,12 +165,13 @@ def _shell(probe: Probe, target: str, key: str, token: str, secrets_of: Mapping[
         line[line.index(asking.KEY)] = own.name
         done = run(line, timeout_s=_DEADLINE_S, env={"PATH": PATH, "LC_ALL": "C.UTF-8"})
     answer = asking.answer(probe, done)
-    if not answer.ok:
-        return answer
-    for name, secret in secrets_of.items():
-        if answer.said == secret:
-            return Answer(True, name)
-    return Answer(True, f"(not a guest) {answer.said}"[:80])
+    return Answer(True, whose_shell(answer.said, secrets_of)) if answer.ok else answer
+
+
+def whose_shell(said: str, secrets_of: Mapping[str, str]) -> str:
+    """The guest that was told this secret; a shell that knows none is no guest's, whatever name it says."""
+    known = (name for name, secret in secrets_of.items() if said == secret)
+    return next(known, f"(not a guest) {said}"[:80])
 
 
 def told_apart(marked: Sequence[Marked], done: Completed) -> list[GuestAnswer]:

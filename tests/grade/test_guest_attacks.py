@@ -85,6 +85,11 @@ ip tuntap add tap01 mode tap; ip link set tap01 master br-int up
 ip netns add aside; printf '#!/bin/sh\\nip link set "$1" up\\n' >/etc/qemu-ifup
 ip netns exec aside /usr/libexec/qemu-kvm {LINE} -daemonize
 """
+ANOTHER_TAP_OF_THAT_NAME = f"""%%bash
+/usr/libexec/qemu-kvm {LINE} -S -daemonize
+ip netns add aside; ip link set tap01 netns aside
+ip tuntap add tap01 mode tap; ip link set tap01 master br-int up
+"""
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +102,7 @@ def graded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Class, Completed]:
         "brings-code-along": BRINGS_CODE_ALONG,
         "namespace-for-a-guest": NAMESPACE_FOR_A_GUEST,
         "in-another-network": IN_ANOTHER_NETWORK,
+        "another-tap-of-that-name": ANOTHER_TAP_OF_THAT_NAME,
     }.items():
         room.hand_in(student, notebook(("start", START), ("network", NETWORK), ("work", work)))
     return room, room.kvmbench("grade", "--jobs", "2")
@@ -148,3 +154,9 @@ def test_a_namespace_does_not_answer_for_a_guest(graded: tuple[Class, Completed]
     assert passed(room, "namespace-for-a-guest", "c1") <= honest
     assert marks(room, "namespace-for-a-guest")["c1-running"].outcome.verdict == "failed"
     assert marks(room, "namespace-for-a-guest")["c1-ssh-from-outside"].outcome.verdict == "failed"
+
+
+def test_a_tap_is_a_guests_only_while_its_qemu_holds_that_very_one(graded: tuple[Class, Completed]) -> None:
+    room, _ = graded
+    assert passed(room, "another-tap-of-that-name", "c1-hardware")
+    assert not passed(room, "another-tap-of-that-name", "c1-on-br-int")
