@@ -118,12 +118,12 @@ def need_link(seen: Snapshot, name: str, netns: str = "") -> Link | Outcome:
 def is_sibling(name: str, other: str) -> bool:
     """Whether two names differ in their number only, as c1 and c2 do: then neither is a slip of the pen.
 
-    >>> is_sibling("c1", "c2"), is_sibling("c1", "C1"), is_sibling("c1", "centos")
-    (True, False, False)
+    >>> is_sibling("c1", "c2"), is_sibling("c1", "c0"), is_sibling("c1", "c01"), is_sibling("c1", "centos")
+    (True, True, False, False)
     """
     stem, stem_other = name.rstrip("0123456789"), other.rstrip("0123456789")
     number = other[len(stem_other) :]
-    return name != other and stem == stem_other and number != "" and not number.startswith("0")
+    return name != other and stem == stem_other and number != "" and number == str(int(number))
 
 
 def need_guest(seen: Snapshot, name: str) -> Guest | Outcome:

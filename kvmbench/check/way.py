@@ -282,7 +282,7 @@ def _nobody(seen: Snapshot, here: Stack, route: Route, hop: IPv4Address, there: 
             f"{here.says} sends it to the gateway {hop}, and nobody has that address",
             f"A gateway is somebody: {hop} has to be an address of the host that passes packets on.",
         )
-    silent = [guest.name for guest in seen.guests if guest.inside is None]
+    silent = [guest.name for guest in seen.guests if guest.inside is None and guest.nics]
     if silent:
         return Stuck(
             f"nobody has the address {hop} (no word from {', '.join(silent)})",

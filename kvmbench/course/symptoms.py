@@ -27,6 +27,8 @@ _BY_KIND = {
     "guest": f"{_GUEST}hostname",
     "console": f"{_LINE}; {_GUEST}true",
     "hardware": _LINE,
+    "machine": _LINE,
+    "cpu": _LINE,
     "mac": f"{_LINES} | grep -o 'mac[a-z]*=[0-9a-f:]*'",
     "disk": _LINE,
     "vnc": _LINE,

@@ -145,8 +145,8 @@ def _cards(seen: Snapshot, guest: Guest) -> Iterator[Mutant]:
     yield other("tap gone", "tap", ("Its tap is gone from under it",), tap="tap88")
     model = "rtl8139" if nic.model != "rtl8139" else "e1000"
     yield other("other card", "model", ("model= names the card",), model=model)
-    twin = next((one for one in seen.guests if one.name != name), None)
-    if twin is not None and twin.nics:
+    twin = next((one for one in seen.guests if one.name != name and one.nics), None)
+    if twin is not None:
         nics = (replace(twin.nics[0], mac=nic.mac), *twin.nics[1:])
         lost = _of(guest, "nic", "mac-once") | _of(twin, "nic", "mac")
         words = ("Two cards with one address", "byte by byte", BY_MAC)

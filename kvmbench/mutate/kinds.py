@@ -7,9 +7,7 @@ from dataclasses import replace
 from kvmbench.check import (
     fdb_knows,
     filter_verdict,
-    guest_cpu,
     guest_disk,
-    guest_machine,
     link_exists,
     link_mtu,
     must_not_reach,
@@ -51,8 +49,6 @@ def kinds(seen: Snapshot) -> Step:
             route_to("10.1.1.0/24", None),
             route_to("default", "172.16.0.1"),
             neighbour_known(_C1),
-            guest_machine("c1", "pc"),
-            guest_cpu("c1", "qemu64"),
             replace(
                 guest_disk("c1", C1.drives[0].file, interface="virtio", format="qcow2", cache="writeback"),
                 name="c1-disk-format-and-cache",

@@ -215,7 +215,12 @@ def _place_links(graph: nx.Graph[str], rows: _Rows, places: dict[str, Point]) ->
 
 
 def _place_guests(graph: nx.Graph[str], rows: _Rows, places: dict[str, Point]) -> None:
-    for node, facts in by_age(graph, ["guest"]):
-        taps = sorted(neighbours(graph, node, "tap"), key=lambda tap: (graph.nodes[tap]["order"], tap))
+    """Each beside its first tap; those without one take the rows that are left."""
+    guests = [(facts, _taps(graph, node), node) for node, facts in by_age(graph, ["guest"])]
+    for facts, taps, node in sorted(guests, key=lambda each: not each[1]):
         opposite = row_of(places.get(taps[0])) if taps else None
         places[node] = rows.claim(Column.GUESTS, opposite, number_in(facts["name"]))
+
+
+def _taps(graph: nx.Graph[str], guest: str) -> list[str]:
+    return sorted(neighbours(graph, guest, "tap"), key=lambda tap: (graph.nodes[tap]["order"], tap))

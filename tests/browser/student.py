@@ -30,6 +30,7 @@ from tests.browser.lab import NOTEBOOKS, chromium, open_notebook, served, shoot
 RUN = re.compile(r"\[\d+\]")
 BLANKS = {
     "01": ("-machine",),
+    "02": ("menu",),
     "03": ("info",),
     "04": ("details",),
     "05": ("10.2.2.1",),

@@ -13,7 +13,7 @@ from kvmbench.errors import NoSuchStep
 from kvmbench.model import HostFacts, Link, Netns, Snapshot
 
 SLUGS = (
-    *("host", "image", "veth", "netns", "bridge", "guests"),
+    *("host", "command-line", "image", "veth", "netns", "bridge", "guests"),
     *("consoles", "forwarding", "dnat", "dnsmasq", "virtio", "ksm"),
 )
 STEPS = pytest.mark.parametrize("step", course.steps(), ids=lambda step: step.slug)
@@ -98,7 +98,7 @@ def test_a_step_that_is_not_there_is_named_with_those_that_are_near() -> None:
     with pytest.raises(NoSuchStep) as caught:
         course.step("brigde")
     assert str(caught.value) == "the course has no step 'brigde'\nDid you mean bridge?"
-    with pytest.raises(NoSuchStep, match="The steps are host, image"):
+    with pytest.raises(NoSuchStep, match="The steps are host, command-line"):
         course.step("xyz")
 
 

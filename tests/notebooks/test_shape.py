@@ -99,9 +99,7 @@ each_lesson = pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.ste
 
 def test_there_is_a_notebook_for_each_step_in_the_order_of_the_course() -> None:
     assert [slug(path) for path in LESSONS] == [step.slug for step in course.steps()]
-    # 02 is kept free for the command line.
-    numbers = [number for number in range(len(NOTEBOOKS) + 1) if number != 2]
-    assert [path.stem[:2] for path in NOTEBOOKS] == [f"{number:02}" for number in numbers]
+    assert [path.stem[:2] for path in NOTEBOOKS] == [f"{number:02}" for number in range(len(NOTEBOOKS))]
 
 
 @each_notebook

@@ -71,6 +71,12 @@ def test_the_reference_pieces_stand_where_they_were_asked_for() -> None:
     assert asked == built
 
 
+def test_a_guest_without_a_cable_leaves_the_others_beside_their_taps() -> None:
+    bare, first = replace(samples.guest(1, None), name="c0", pid=1, nics=()), samples.guest(1, None, "tap01")
+    found = layout(graph(samples.snapshot(samples.bench(BR, C1, C2), guests=(bare, first))))
+    assert found["guest:c1"][1] == found["link:tap01"][1] < found["guest:c0"][1]
+
+
 def test_a_guest_stands_opposite_its_tap() -> None:
     guest = samples.guest(7, None, "tap02")
     found = layout(graph(samples.snapshot(samples.bench(BR, C1, C2), guests=(guest,))))

@@ -4,6 +4,7 @@ from kvmbench.course.plan import TUTORIAL, Plan
 from kvmbench.course.step import Step
 from kvmbench.course.steps import (
     bridge,
+    command_line,
     consoles,
     dnat,
     dnsmasq,
@@ -22,6 +23,7 @@ def steps(plan: Plan) -> tuple[Step, ...]:
     """The course with these numbers, in order."""
     return (
         host.STEP,
+        command_line.STEP,
         image.STEP,
         veth.step(plan),
         netns.step(plan),
