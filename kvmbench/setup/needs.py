@@ -51,6 +51,7 @@ COURSE: tuple[Need, ...] = (
     Need(("zstd",), "zstd", "unpacks kernel modules"),
     Need(("xz",), "xz-utils", "unpacks kernel modules"),
     Need(("unshare",), "util-linux", "enters new namespaces"),
+    Need(("fincore",), "util-linux-extra", "counts what the host's memory keeps of a disk image"),
     Need(("mount",), "mount", "lays out the bench's root directory"),
 )
 
