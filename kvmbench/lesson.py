@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from kvmbench import course
 from kvmbench.bench import places
+from kvmbench.course.plan import TUTORIAL
 from kvmbench.errors import GuestError, NotOnABench
 from kvmbench.report import MARKS, results_table, told_once
 from kvmbench.shown import Said
@@ -51,18 +52,29 @@ def _with_code(words: str) -> str:
     return re.sub("`([^`]+)`", r"<code>\1</code>", html.escape(words))
 
 
+OWN_NUMBERS = "This bench asks for your own numbers: see `specification()`. A notebook prints the tutorial's."
+
+
+def _remark() -> str:
+    """What a student with a variant has to know wherever numbers are asked for."""
+    return "" if course.plan() == TUTORIAL else OWN_NUMBERS
+
+
 @dataclass(frozen=True)
 class Report:
     """Outcomes of checks: a table in a page, text in a terminal, JSON for programs."""
 
     results: tuple[Result, ...]
+    remark: str = ""
+    """what stands below the points while a check has not passed"""
 
     @property
     def ok(self) -> bool:
         return all(result.verdict == "passed" for result in self.results)
 
     def __repr__(self) -> str:
-        return results_table(self.results)
+        below = f"\n{self.remark}" if self.remark and not self.ok else ""
+        return results_table(self.results) + below
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         return {
@@ -84,7 +96,8 @@ class Report:
         earned, points = sum(r.earned for r in self.results), sum(r.points for r in self.results)
         titles = ("verdict", "check", "what was seen")
         head = "<tr>" + "".join(f'<th style="text-align:left">{title}</th>' for title in titles) + "</tr>"
-        return f"<table>{head}{''.join(rows)}</table><p>{earned} of {points} points</p>"
+        below = f"<p>{_with_code(self.remark)}</p>" if self.remark and not self.ok else ""
+        return f"<table>{head}{''.join(rows)}</table><p>{earned} of {points} points</p>{below}"
 
 
 @dataclass(frozen=True)
@@ -125,7 +138,7 @@ def check(*steps: str) -> Report:
         NotOnABench: the caller is not on a bench.
     """
     _here()
-    return Report(tuple(course.check(steps or ["all"])))
+    return Report(tuple(course.check(steps or ["all"])), _remark())
 
 
 def look() -> Snapshot:
@@ -161,6 +174,8 @@ def catch_up(step: str, *, instant: bool = True) -> Lines:
     It names each step as it goes, since a guest that boots (because no template fits it) takes its time.
     """
     _here()
+    if remark := _remark():
+        print(remark.replace("`", ""))
     made = course.catch_up(step, report=_name_the_step, instant=instant)
     return Lines(tuple(line for done in made if not done.action.looks for line in done.ran))
 

@@ -11,7 +11,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from kvmbench import forgotten, report, shown
 from kvmbench.course import Result
-from kvmbench.lesson import Report
+from kvmbench.lesson import OWN_NUMBERS, Report
 from kvmbench.model import Image, Link, Netns, Snapshot
 
 PLUGGED = Link(
@@ -90,3 +90,13 @@ def test_a_hint_is_told_once_where_one_cause_fails_many_checks() -> None:
         assert said.count("guest c2 is not running") == 2
         assert said.count("→ ") == 2
         assert "c1 has no network card" in said
+
+
+def test_whoever_has_numbers_of_their_own_is_told_so_below_what_failed() -> None:
+    failed = Result("netns", "vethm.1-address", "failed", "vethm.1 has 10.2.2.1/24", "Compare.", 1, 0)
+    own = Report((failed,), OWN_NUMBERS)
+    assert repr(own).endswith(OWN_NUMBERS)
+    assert "<code>specification()</code>" in own._repr_mimebundle_()["text/html"]
+    passed = Report((replace(failed, verdict="passed"),), OWN_NUMBERS)
+    assert OWN_NUMBERS not in repr(passed)
+    assert "specification" not in passed._repr_mimebundle_()["text/html"]
