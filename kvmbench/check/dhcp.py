@@ -10,6 +10,7 @@ from kvmbench.check.filters import Packet, dropped_by
 from kvmbench.check.guests import plug_trouble
 from kvmbench.check.outcomes import failed, passed
 from kvmbench.check.seeing import addresses_of, answer, ipv4, listed, need_inside, need_running, untaken
+from kvmbench.check.translation import led_away
 from kvmbench.check.way import no_card
 from kvmbench.model import (
     Check,
@@ -155,10 +156,10 @@ def _no_offer(seen: Snapshot, bridge: Link, server: DhcpServer, name: str, said:
             f"Range and address have to be in one network: is the address of {bridge.name} right, "
             "with its length?",
         )
-    room_for, promised = _room_for(server), _promised(seen, server)
-    if room_for and promised >= room_for:
+    promised, of_all = _on_loan(seen, server)
+    if of_all and promised >= of_all:
         return failed(
-            f"{says}: all {room_for} addresses of the range are promised",
+            f"{says}: all {of_all} addresses of the range are promised",
             "Each address is on loan, and a lease ends by its time: make the range wider, or the time "
             "shorter (dnsmasq(8), --dhcp-range).",
         )
@@ -169,23 +170,21 @@ def _no_offer(seen: Snapshot, bridge: Link, server: DhcpServer, name: str, said:
             f"{says}: the bench drops the question, by {rule}",
             "DHCP asks at UDP port 67: the chain INPUT has to let that in.",
         )
+    away = led_away(room, asking) if room else None
+    if away:
+        return failed(f"{says}: {away.saw}", away.hint)
     return failed(
         f"{says}{': ' + said.why if said.why else ''}",
         f"Watch the question and the answer: `tcpdump -ni {bridge.name} port 67 or port 68`.",
     )
 
 
-def _room_for(server: DhcpServer) -> int:
-    """How many addresses a server has to give."""
-    ends = [(ipv4(first), ipv4(last)) for first, last in server.ranges]
-    return sum(int(last) - int(first) + 1 for first, last in ends if first and last)
-
-
-def _promised(seen: Snapshot, server: DhcpServer) -> int:
-    """How many of them are on loan."""
+def _on_loan(seen: Snapshot, server: DhcpServer) -> tuple[int, int]:
+    """How many of a server's addresses are promised, and how many it has."""
     ends = [(low, high) for first, last in server.ranges if (low := ipv4(first)) and (high := ipv4(last))]
     given = {held for lease in seen.leases if (held := ipv4(lease.address))}
-    return sum(any(low <= held <= high for low, high in ends) for held in given)
+    promised = sum(any(low <= held <= high for low, high in ends) for held in given)
+    return promised, sum(int(high) - int(low) + 1 for low, high in ends)
 
 
 def _offered(

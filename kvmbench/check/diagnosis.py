@@ -12,6 +12,9 @@ from kvmbench.check.translation import source_trouble
 from kvmbench.check.way import Reach, no_card, target_address, walk
 from kvmbench.model import Snapshot
 
+RP_FILTER = "net.ipv4.conf.{}.rp_filter"
+"""ip-sysctl (Documentation/networking); all, or a link's name"""
+
 
 def stuck_at(seen: Snapshot, source: str, target: str, *, protocol: str = "icmp", port: int = 0) -> Stuck:
     """The first obstacle on the way there and back, or the advice to watch the packets when none is seen."""
@@ -72,11 +75,33 @@ def _filtered(seen: Snapshot, sender: Stack, there: Reach, packet: Packet) -> St
             "The chain OUTPUT is for what a host itself sends: let this through.",
         )
     return (
-        forward_drop(there, packet)
+        _strict(there, packet)
+        or forward_drop(there, packet)
         or _bridged_drop(seen, sender, there, packet)
         or _input_drop(there.owner, replace(packet, in_link=there.owner.owns(packet.destination)))
         or _ignores_echo(there.owner, packet)
     )
+
+
+def _strict(there: Reach, packet: Packet) -> Stuck | None:
+    """A host on the way that takes a sender for forged, as it would answer it by another interface."""
+    for host, came_in, _ in (*there.routers, (there.owner, there.came_in, "")):
+        back, switch = host.towards(packet.source), _strict_by(host, came_in)
+        if came_in and switch and back is not None and back.link not in (None, came_in):
+            return Stuck(
+                f"packets from {packet.source} come in by {came_in} on {host.says}, and its way back to them "
+                f"is by {back.link}",
+                f"Strict reverse-path filtering drops such packets ({switch} = 1): set it to 0 or 2, or "
+                f"mend the route for {back.destination} (ip-route(8), sysctl(8)).",
+            )
+    return None
+
+
+def _strict_by(host: Stack, link: str) -> str:
+    """The switch by which a host filters strictly; the larger of the two counts, and 2 is loose."""
+    held = host.netns.sysctls if host.netns else {}
+    told = {held.get(key, "0").strip(): key for key in (RP_FILTER.format("all"), RP_FILTER.format(link))}
+    return told["1"] if max(told) == "1" else ""
 
 
 def forward_drop(there: Reach, packet: Packet) -> Stuck | None:
@@ -141,7 +166,7 @@ def _answered(seen: Snapshot, sender: Stack, there: Reach, packet: Packet) -> St
         return _untranslated(seen, there, packet)
     back = walk(seen, there.owner, packet.source)
     if isinstance(back, Reach):
-        return forward_drop(back, _turned(packet))
+        return _strict(back, _turned(packet)) or forward_drop(back, _turned(packet))
     if there.owner.towards(packet.source) is None:
         return Stuck(
             f"{there.owner.says} gets it and knows no way back to {packet.source}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kvmbench.check.outcomes import failed, passed
-from kvmbench.check.seeing import answer, need_guest, need_running
+from kvmbench.check.seeing import answer, is_sibling, need_guest, need_running
 from kvmbench.model import Check, Fact, Guest, Outcome, Probe, Snapshot
 
 VNC_BASE = 5900
@@ -30,7 +30,7 @@ def vnc_served(name: str, display: int, *, points: int = 1) -> Check:
     def judge(seen: Snapshot) -> Outcome:
         guest = need_guest(seen, name)
         if isinstance(guest, Outcome):
-            return guest
+            return _taken(seen, guest, name, probe, display) or guest
         return _wrong_display(seen, guest, display) or _banner(seen, guest, probe)
 
     return Check(
@@ -43,11 +43,36 @@ def vnc_served(name: str, display: int, *, points: int = 1) -> Check:
     )
 
 
+def _taken(seen: Snapshot, missing: Outcome, name: str, probe: Probe, display: int) -> Outcome | None:
+    """Who else is at the display of a guest that does not run: then QEMU ends at once, and says why."""
+    said, other = seen.probe(probe), _guest_at(seen, display)
+    if missing.verdict != "failed" or not (other or (said and said.ok)):
+        return None
+    if other and not is_sibling(name, other.name):  # it may be the same guest under another name
+        return None
+    saw = f"{missing.saw}, and display :{display} is taken by "
+    if other:
+        return failed(
+            f"{saw}guest {other.name}",
+            f"Two guests at one display: whoever comes second ends at once. Give {other.name} "
+            f"another one (-vnc), then start {name} again.",
+        )
+    return failed(
+        f"{saw}another program",
+        f"A display is a TCP port: find out who listens at {probe.port} (`ss -ltnp`), end that, then start "
+        f"{name} again.",
+    )
+
+
+def _guest_at(seen: Snapshot, display: int) -> Guest | None:
+    return next((guest for guest in seen.guests if vnc_port(guest.vnc) == VNC_BASE + display), None)
+
+
 def _wrong_display(seen: Snapshot, guest: Guest, display: int) -> Outcome | None:
     wanted, now = VNC_BASE + display, vnc_port(guest.vnc)
     if now == wanted:
         return None
-    other = next((g.name for g in seen.guests if g.name != guest.name and vnc_port(g.vnc) == wanted), None)
+    other = _guest_at(seen, display)
     if not guest.vnc:
         return failed(
             f"{guest.name} serves no screen",
@@ -60,8 +85,8 @@ def _wrong_display(seen: Snapshot, guest: Guest, display: int) -> Outcome | None
         )
     if other:
         return failed(
-            f"display :{display} belongs to {other}, {guest.name} is at :{now - VNC_BASE}",
-            f"A display serves one guest: move {other} away from it first.",
+            f"display :{display} belongs to {other.name}, {guest.name} is at :{now - VNC_BASE}",
+            f"A display serves one guest: move {other.name} away from it first.",
         )
     return failed(
         f"{guest.name} is at display :{now - VNC_BASE}, not :{display}",

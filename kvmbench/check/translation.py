@@ -1,4 +1,4 @@
-"""Why no rule translates a packet's source: read from the rules to find a fitting hint, it proves nothing."""
+"""Why a packet's source is not translated, or its receiver is: read for a fitting hint, it proves nothing."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from ipaddress import IPv4Address
 
 from kvmbench.check.filters import Packet, matches, matches_address, matches_link, reached_from
 from kvmbench.check.seeing import Stuck, ipv4
-from kvmbench.model import Netns, Rule
+from kvmbench.model import Flow, Netns, Rule
 
 SOURCE_ACTIONS = ("snat", "masquerade")
+RECEIVER_ACTIONS = ("dnat", "redirect")
 
 
 def goes_to(rule: Rule) -> tuple[IPv4Address | None, int | None]:
@@ -99,3 +100,29 @@ def uncounted(room: Netns, packet: Packet) -> Stuck | None:
         f"the rule {fitting[0].text!r} is right and has counted 0 packets",
         "Nothing gets as far as this rule: another one above it decides first, or the packets stop earlier.",
     )
+
+
+def led_away(room: Netns, packet: Packet) -> Stuck | None:
+    """A rule that gives a packet another receiver, or what such a rule has left behind."""
+    rules = [r for r in room.rules if r.action in RECEIVER_ACTIONS and r.family != "ip6"]
+    rule = next((r for r in rules if reached_from(room, r, "prerouting") and matches(r, packet)), None)
+    if rule is not None:
+        return Stuck(
+            f"the rule {rule.text!r} leads it away",
+            "Rules of PREROUTING come before anybody on the bench hears a packet: narrow that one, or delete "
+            "it, and what conntrack remembers of it.",
+        )
+    flow = next((one for one in room.flows if _is_of(one, packet)), None)
+    if flow is None:
+        return None
+    return Stuck(
+        f"it is led to {flow.to}, which no rule says any more",
+        "Rules are asked for the first packet only, and conntrack repeats the answer as long as more come: "
+        f"delete its entry (`conntrack -D -p {flow.protocol} --orig-port-dst {flow.port}`), or let nobody "
+        f"ask for {flow.remembered_s} s (conntrack(8)).",
+    )
+
+
+def _is_of(flow: Flow, packet: Packet) -> bool:
+    named = (flow.protocol, flow.source, flow.destination, flow.port)
+    return named == (packet.protocol, packet.source, packet.destination, packet.port)

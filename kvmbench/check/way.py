@@ -23,6 +23,8 @@ class Reach(NamedTuple):
     owner: Stack
     routers: tuple[tuple[Stack, str, str], ...]
     """each with the interface that packets come in by and the one they leave by"""
+    came_in: str = ""
+    """by which the owner gets them; none where it sent them itself"""
 
 
 def target_address(seen: Snapshot, target: str) -> IPv4Address | None:
@@ -41,7 +43,7 @@ def walk(seen: Snapshot, sender: Stack, address: IPv4Address) -> Stuck | Reach:
     routers: list[tuple[Stack, str, str]] = []
     for _ in range(HOPS):
         if here.owns(address):
-            return Reach(here, tuple(routers))
+            return Reach(here, tuple(routers), came_in)
         route = _leave(here, address)
         if isinstance(route, Stuck):
             return route

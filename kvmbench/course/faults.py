@@ -44,7 +44,8 @@ class Fault:
     @property
     def symptom(self) -> str:
         """What a student types on the bench to see that something is wrong."""
-        return symptom(next(each for each in self.step.checks if each.name == self.mistake.check))
+        check = next(each for each in self.step.checks if each.name == self.mistake.check)
+        return self.mistake.shows or symptom(check)
 
     def to_json(self) -> dict[str, Any]:
         """What an instructor reads. `symptom` is a line that shows it, `old` the tutorial's spelling."""

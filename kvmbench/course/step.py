@@ -27,6 +27,8 @@ class Mistake:
     """takes back what the step's solution does not put right by itself; applied before that"""
     also: tuple[str, ...] = ()
     """other checks of this step that notice it too"""
+    shows: str = ""
+    """what is typed to see it, where the line that shows what the check looks at shows nothing of it"""
 
 
 class Rotted(NamedTuple):

@@ -22,7 +22,7 @@ from kvmbench.grade.files import Machine, disks, file
 from kvmbench.grade.genuine import Programs
 from kvmbench.grade.questions import GuestAnswer, Marked
 from kvmbench.grade.wiretap import Wiretap, owns_address
-from kvmbench.model import DhcpServer, Guest, Netns, Probe, ProbeResult, Snapshot
+from kvmbench.model import DhcpServer, Flow, Guest, Netns, Probe, ProbeResult, Snapshot
 from kvmbench.observe import asking, guests, host, links, netfilter, routes, services
 from kvmbench.observe.netfilter import PacketFilter
 from kvmbench.system import netlink
@@ -275,14 +275,14 @@ def _namespaces(places: dict[str, str], machine: Machine, troubles: list[str]) -
     names = {netlink.OWN: netlink.OWN, **places}
     back = {path: name for name, path in names.items()}
     dumps: dict[str, netlink.Dump] = {}
-    read: dict[str, tuple[dict[str, str], PacketFilter]] = {}
+    read: dict[str, tuple[dict[str, str], PacketFilter, tuple[Flow, ...]]] = {}
 
     def room(name: str) -> None:
         dump = netlink.dump(list(names.values()))
         switches = netfilter.sysctls(dump, machine, of_bridges=name == netlink.OWN or dump.has_bridge)
         rules = PacketFilter() if netfilter.is_empty(machine) else netfilter.packet_filter(machine)
         dumps[name] = replace(dump, names={number: back[path] for number, path in dump.names.items()})
-        read[name] = switches, rules
+        read[name] = switches, rules, netfilter.flows()
 
     for name, path in names.items():
         where = f"namespace {name}" if name else "the bench's own network"
@@ -301,8 +301,9 @@ def _namespaces(places: dict[str, str], machine: Machine, troubles: list[str]) -
             rules=rules.rules,
             policies=rules.policies,
             sysctls=switches,
+            flows=remembered,
         )
-        for name, (switches, rules) in read.items()
+        for name, (switches, rules, remembered) in read.items()
     )
 
 

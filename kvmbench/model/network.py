@@ -114,6 +114,23 @@ class Rule:
 
 
 @dataclass(frozen=True)
+class Flow:
+    """Packets whose receiver is changed as the first one's was: no rule is asked again (conntrack(8))."""
+
+    protocol: str
+    """tcp, udp, icmp, or its number (protocols(5))"""
+    source: IPv4Address
+    destination: IPv4Address
+    """whom they were sent to"""
+    port: int
+    """the one that they were sent to; 0 where there are none"""
+    to: str
+    """address:port that they are led to"""
+    remembered_s: int
+    """for how long, when no further one comes"""
+
+
+@dataclass(frozen=True)
 class Netns:
     """One network namespace as it was seen; the bench's own has the name ""."""
 
@@ -126,6 +143,8 @@ class Netns:
     policies: dict[str, str] = field(default_factory=dict)
     """chain → policy of the chains with a hook, as "family table chain": "accept" | "drop" """
     sysctls: dict[str, str] = field(default_factory=dict)
+    flows: tuple[Flow, ...] = ()
+    """those that were led elsewhere"""
 
     def link(self, name: str) -> Link | None:
         return next((link for link in self.links if link.name == name), None)

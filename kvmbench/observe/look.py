@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from kvmbench.errors import KvmbenchError
-from kvmbench.model import Guest, Netns, Probe, ProbeResult, Snapshot
+from kvmbench.model import Flow, Guest, Netns, Probe, ProbeResult, Snapshot
 from kvmbench.observe import cmdline, guests, links, netfilter, qmp, routes, services
 from kvmbench.observe import files as paths_seen
 from kvmbench.observe import host as machine_under
@@ -41,6 +41,7 @@ class _Room:
     sysctls: dict[str, str]
     has_rules: bool
     """whether there may be packet filter rules"""
+    flows: tuple[Flow, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -185,7 +186,9 @@ def _room(name: str, names: Sequence[str], machine: Machine) -> _Room:
     dump = netlink.dump(names)
     # A file under /proc/sys/net belongs to the namespace of this thread.
     switches = netfilter.sysctls(dump, machine, of_bridges=name == netlink.OWN or dump.has_bridge)
-    return _Room(dump, switches, not netfilter.is_empty(machine))
+    has_rules = not netfilter.is_empty(machine)
+    # What rules decided is remembered when they have gone; elsewhere than on the bench itself that is rare.
+    return _Room(dump, switches, has_rules, netfilter.flows() if has_rules or name == netlink.OWN else ())
 
 
 def _rules(name: str, machine: Machine) -> PacketFilter:
@@ -216,6 +219,7 @@ def _netns(name: str, room: _Room, filter: PacketFilter, dumps: Mapping[str, net
         rules=filter.rules,
         policies=filter.policies,
         sysctls=room.sysctls,
+        flows=room.flows,
     )
 
 

@@ -17,12 +17,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from ipaddress import IPv4Address
 
-from kvmbench.model import Rule
+from kvmbench.model import Flow, Rule
 from kvmbench.model.snapshot import UPLINK
 from kvmbench.observe import iptables, nft
 from kvmbench.observe.together import together
-from kvmbench.system import Completed, Machine, RealMachine, nfnetlink
+from kvmbench.system import Completed, Machine, RealMachine, conntrack, nfnetlink
 from kvmbench.system.netlink import Dump
 from kvmbench.system.rtnetlink import ALL_LINKS
 
@@ -30,6 +31,7 @@ _DEADLINE_S = 5.0
 _NOT_THERE = 127
 _LEGACY_TABLES = "/proc/thread-self/net/ip_tables_names"
 """of the calling thread: it may have entered another namespace than its process"""
+_PROTOCOLS = {1: "icmp", 6: "tcp", 17: "udp"}
 _OF_BRIDGES = "/proc/sys/net/bridge/bridge-nf-call-iptables"
 
 
@@ -177,10 +179,26 @@ def _trouble(program: str, done: Completed) -> str:
     return f"packet filter rules: {program} failed ({done.code}): {said[0] if said else 'it said nothing'}"
 
 
+def flows() -> tuple[Flow, ...]:
+    """What the calling thread's namespace remembers to lead elsewhere; rules are not asked for it again."""
+    return tuple(
+        Flow(
+            protocol=_PROTOCOLS.get(each.protocol, str(each.protocol)),
+            source=IPv4Address(each.source),
+            destination=IPv4Address(each.destination),
+            port=each.port,
+            to=f"{each.answers_from}:{each.answers_from_port}",
+            remembered_s=each.remembered_s,
+        )
+        for each in conntrack.led_elsewhere()
+    )
+
+
 def sysctls(dump: Dump, machine: Machine, *, of_bridges: bool) -> dict[str, str]:
     """The switches that decide about forwarding, in the namespace that the calling thread is in.
 
-    One that the kernel has not is left out, and with `of_bridges` false that of bridges is not read.
+    One that the kernel has not is left out, as is a link's reverse path filter that is off, but for the
+    uplink's; and with `of_bridges` false that of bridges is not read.
     """
     rp_filter = {
         "all"
@@ -191,9 +209,9 @@ def sysctls(dump: Dump, machine: Machine, *, of_bridges: bool) -> dict[str, str]
     found = {}
     if "all" in rp_filter:
         found["net.ipv4.ip_forward"] = rp_filter["all"]["NETCONFA_FORWARDING"]
-    for name in ("all", UPLINK):
-        if name in rp_filter:
-            found[f"net.ipv4.conf.{name}.rp_filter"] = rp_filter[name]["NETCONFA_RP_FILTER"]
+    for name, each in rp_filter.items():
+        if name and (name in ("all", UPLINK) or each["NETCONFA_RP_FILTER"]):
+            found[f"net.ipv4.conf.{name}.rp_filter"] = each["NETCONFA_RP_FILTER"]
     read = {name: str(value) for name, value in found.items()}
     filtered = machine.read(_OF_BRIDGES) if of_bridges else None
     if filtered is not None:

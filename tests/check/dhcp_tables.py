@@ -9,7 +9,7 @@ from kvmbench.check import (
     dhcp_serves,
     leased_by,
 )
-from kvmbench.model import Lease, Rule, Snapshot
+from kvmbench.model import Flow, Lease, Rule, Snapshot
 from kvmbench.mutate.changes import (
     addressed,
     answer,
@@ -17,6 +17,7 @@ from kvmbench.mutate.changes import (
     change_guest,
     change_inside,
     change_link,
+    change_netns,
     change_nic,
     down,
     rules,
@@ -47,6 +48,14 @@ UDP_DROP = Rule(
     "ip", "filter", "INPUT", "input", "drop", "-p udp --dport 67 -j DROP", protocol="udp", port=67
 )
 
+LED_AWAY = Rule(
+    *("ip", "nat", "PREROUTING", "prerouting", "dnat", "-p udp --dport 67 -j DNAT --to-destination :6767"),
+    protocol="udp",
+    port=67,
+    to=":6767",
+)
+STALE = Flow("udp", IPv4Address("0.0.0.0"), IPv4Address("255.255.255.255"), 67, "255.255.255.255:6767", 29)
+OTHERS = replace(STALE, source=IPv4Address("10.1.1.2"), destination=IPv4Address("10.1.1.254"))
 ALL_PROMISED = replace(
     SOLVED,
     leases=tuple(
@@ -91,6 +100,18 @@ DHCP = Table(
         ),
         Mistake("no range", no_offer(serving(SOLVED, server(ranges=()))), "Without -F"),
         Mistake("filtered", no_offer(rules(SOLVED, UDP_DROP)), "DHCP asks at UDP port 67"),
+        Mistake("led to another port", no_offer(rules(SOLVED, LED_AWAY)), "Rules of PREROUTING come before"),
+        Mistake(
+            "remembered to be led there",
+            no_offer(change_netns(SOLVED, "", flows=(OTHERS, STALE))),
+            "Rules are asked for the first packet only",
+            saw="it is led to 255.255.255.255:6767",
+        ),
+        Mistake(
+            "somebody else's questions are",
+            no_offer(change_netns(SOLVED, "", flows=(OTHERS,))),
+            "port 67 or port 68",
+        ),
         Mistake("all seems right", no_offer(SOLVED), "port 67 or port 68"),
         Mistake("an empty offer", offered("server=10.1.1.254"), "read what it logs"),
         Mistake("from outside the range", offered("address=10.1.1.200 router=10.1.1.254"), "a second server"),

@@ -274,14 +274,27 @@ SCREENS = (
     Table(
         vnc_served("c1", 0),
         (
-            NOT_STARTED,
+            replace(NOT_STARTED, seen=unanswered(NO_C1, SCREEN_1)),
+            Mistake(
+                "not started, as another guest has its display",
+                without_guest(change_guest(SOLVED, "c2", vnc="0.0.0.0:5900"), "c1"),
+                "whoever comes second ends at once",
+                saw="display :0 is taken by guest c2",
+            ),
+            Mistake(
+                "not started, as a program sits on its port",
+                answer(NO_C1, SCREEN_1, True, ""),
+                "find out who listens at 5900",
+                saw="display :0 is taken by another program",
+            ),
+            MISNAMED,
             Mistake("no screen", vnc(None), "when -vnc names a display"),
             Mistake("a socket", vnc("/run/c1.vnc"), "unix: makes it a socket"),
             Mistake("another display", vnc("0.0.0.0:5901"), "counts from port 5900", saw=":1, not :0"),
             Mistake(
                 "taken by the other guest", vnc("0.0.0.0:5902", "0.0.0.0:5900"), "A display serves one guest"
             ),
-            Mistake("silent", unanswered(SOLVED, SCREEN_1, "timed out"), "`ss -ltnp`"),
+            Mistake("silent", unanswered(SOLVED, SCREEN_1, "timed out"), "was told to serve there"),
             Mistake("no VNC", answer(SOLVED, SCREEN_1, True, "SSH-2.0-dropbear"), "Something else sits"),
         ),
         good={"as a display": vnc(":0"), "paused": PAUSED},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network
 
 from kvmbench.check import (
     dnat_ssh,
@@ -19,6 +19,7 @@ from kvmbench.mutate.changes import (
     change_netns,
     down,
     rules,
+    sysctl,
     unanswered,
     unasked,
 )
@@ -70,6 +71,16 @@ def blackhole(address: str) -> Snapshot:
     return change_netns(SOLVED, "", routes=(*room.routes, Route(IPv4Network(address), None, None)))
 
 
+STRICT = "net.ipv4.conf.br-int.rp_filter"
+ROUND_BY_ROUTER = change_netns(
+    SOLVED,
+    "",
+    routes=(
+        *blackhole("10.9.9.9").namespaces[0].routes,
+        Route(IPv4Network("10.1.1.1/32"), IPv4Address("10.2.2.2"), "vethm.1"),
+    ),
+)
+"""what is for c1 goes round by router1"""
 FIXED_NEIGHBOUR = change_netns(
     SOLVED, "", neighbours=(Neighbour("10.1.1.1", "br-int", "52:54:00:00:00:77", "PERMANENT"),)
 )
@@ -96,6 +107,24 @@ SOURCE_NAT = Table(
         Mistake("forwarding is off", no_page(NO_FORWARDING), "switch forwarding on"),
         Mistake("a blackhole on the way", no_page(blackhole("172.16.0.1")), "prohibit are routes too"),
         Mistake("a blackhole on the way back", no_page(blackhole("10.1.1.1")), "prohibit are routes too"),
+        Mistake(
+            "another way back, and a strict filter",
+            no_page(sysctl(ROUND_BY_ROUTER, STRICT, "1")),
+            "Strict reverse-path filtering drops such packets",
+            saw="come in by br-int on the bench, and its way back to them is by vethm.1",
+        ),
+        Mistake(
+            "the same, as all links are strict",
+            no_page(sysctl(ROUND_BY_ROUTER, STRICT.replace("br-int", "all"), "1")),
+            "Strict reverse-path filtering drops such packets",
+            saw="come in by br-int",
+        ),
+        Mistake(
+            "another way back, and a filter that is loose where it counts",
+            no_page(sysctl(sysctl(ROUND_BY_ROUTER, STRICT.replace("br-int", "all"), "1"), STRICT, "2")),
+            "switch forwarding on",
+            saw="namespace router1 got it",
+        ),
         Mistake("a wrong neighbour, by hand", no_page(FIXED_NEIGHBOUR), "who has that address is not asked"),
         Mistake("the uplink is down", no_page(down(SOLVED, "ens33")), "Set ens33 up"),
         Mistake(

@@ -387,6 +387,38 @@ sysctl -qw net.bridge.bridge-nf-call-iptables=0 || true
     assert router == "router1 ['1', '2'] 2"
 
 
+@pytest.mark.bench
+def test_a_link_that_filters_strictly_is_told_and_one_that_does_not_is_left_out() -> None:
+    setup = """
+ip link add br-int type bridge
+ip link add br-ext type bridge
+sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.br-int.rp_filter=1 net.ipv4.conf.br-ext.rp_filter=0
+"""
+    show = "from kvmbench.observe import look\nprint(*sorted(look().namespaces[0].sysctls))"
+    named = [name for name in inside(setup, show).split() if "rp_filter" in name]
+    assert named == ["net.ipv4.conf.all.rp_filter", "net.ipv4.conf.br-int.rp_filter"]
+
+
+@pytest.mark.bench
+def test_what_conntrack_leads_elsewhere_is_told_and_nothing_else_of_it() -> None:
+    """One entry whose receiver was changed, one whose sender was, and one that stayed as it was."""
+    setup = """
+asked() { conntrack -I -p udp --sport 68 --timeout 100 "$@"; }
+asked -s 0.0.0.0 -d 255.255.255.255 --dport 67 --dst-nat 255.255.255.255:6767
+asked -s 10.1.1.1 -d 172.16.0.1 --dport 53 --src-nat 172.16.0.67
+asked -s 10.1.1.1 -d 10.1.1.254 --dport 67
+"""
+    show = """
+from kvmbench.model import Snapshot
+from kvmbench.observe import look
+for flow in Snapshot.from_json(look().to_json()).namespaces[0].flows:
+    print(flow.protocol, flow.source, flow.destination, flow.port, flow.to, 90 <= flow.remembered_s <= 100)
+"""
+    assert inside(setup, show).splitlines()[-1:] == [
+        "udp 0.0.0.0 255.255.255.255 67 255.255.255.255:6767 True"
+    ]
+
+
 SETUP = """
 ip link add ens33 type veth peer name other
 ip netns add router1

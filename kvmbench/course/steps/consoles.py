@@ -23,6 +23,29 @@ _ROTTED = (
         "That belongs to -nographic; the bench asks QEMU by a socket of its own (QMP) in any case.",
     ),
 )
+_WEB_SERVER = "/run/web-server.pid"
+_END_WEB_SERVER = (
+    f"pid=$(cat {_WEB_SERVER}); kill $pid; tail -s 0.02 --pid=$pid -f /dev/null; rm {_WEB_SERVER}"
+)
+
+
+def _on_display(name: str, number: int) -> Action:
+    """A guest that has nothing but a screen."""
+    return Action(
+        f"start {name} at display :{number}",
+        (f"qemu-kvm -name {name} -m 16 -nic none -vnc :{number} -daemonize",),
+        (f"qemu-kvm -name {name} -m 16 -net none -vnc :{number} -daemonize",),
+    )
+
+
+def _web_server(port: int) -> Action:
+    serve = f"setsid python3 -m http.server {port} --directory /run/empty >/dev/null 2>&1 & echo $!"
+    heard = f"until ss -Hltn 'sport = :{port}' | grep -q .; do sleep 0.05; done"
+    return Action("serve pages there", (f"mkdir -p /run/empty; {serve} >{_WEB_SERVER}; {heard}",))
+
+
+def _too_late(plan: Plan) -> Action:
+    return Action("start c1 too late", (f"{shlex.join(options.argv(plan.c1))} || true",))
 
 
 def step(plan: Plan) -> Step:
@@ -46,6 +69,24 @@ def step(plan: Plan) -> Step:
                 check="c1-vnc",
                 hint="The number after the colon counts from port 5900",
                 mend=(guest.end("c1"), guest.start(plan.c1)),
+            ),
+            Mistake(
+                "display-taken",
+                "c1 was ended, and another guest was given its display: c1 does not start any more.",
+                (guest.end("c1"), _on_display("c4", 0), _too_late(plan)),
+                check="c1-vnc",
+                hint="whoever comes second ends at once",
+                mend=(guest.end("c4"), guest.start(plan.c1)),
+                also=("c1-console",),
+            ),
+            Mistake(
+                "port-taken",
+                "c1 was ended, and a web server was put on port 5900: c1 does not start any more.",
+                (guest.end("c1"), _web_server(5900), _too_late(plan)),
+                check="c1-vnc",
+                hint="find out who listens at 5900",
+                mend=(Action("end the web server", (_END_WEB_SERVER,)), guest.start(plan.c1)),
+                also=("c1-console",),
             ),
             Mistake(
                 "no-screen",

@@ -14,6 +14,10 @@ _LEASED = "c2-leased"
 _STOP = (dnsmasq.stop(),)
 _SECOND = "/run/dnsmasq-2"
 _END_SECOND = f"pid=$(cat {_SECOND}.pid); kill $pid; tail -s 0.02 --pid=$pid -f /dev/null; rm -f {_SECOND}.*"
+_ELSEWHERE = f"PREROUTING -i {BRIDGE} -p udp --dport 67 -j DNAT --to-destination :6767"
+_FORGET = "conntrack -D -p udp --orig-port-dst 67"
+_PATIENCE = "net.netfilter.nf_conntrack_udp_timeout"
+_ASK = guest.in_guest("c2", "udhcpc -i eth0 -n -q -t 2 -T 1 -s /bin/true")
 _BEFORE = "/run/leases.before"
 
 
@@ -124,6 +128,26 @@ def step(plan: Plan) -> Step:
                 hint="a lease ends by its time",
                 mend=(*_STOP, Action("forget the promises", (f"mv {_BEFORE} {dnsmasq.LEASES}",))),
                 also=(_LEASED,),
+            ),
+            Mistake(
+                "stale-conntrack",
+                "A rule led the guests' questions to another port. It was deleted, and the kernel remembers.",
+                (
+                    Action(
+                        "lead questions to another port, and let c2 ask",
+                        (
+                            f"{_FORGET} || true",
+                            f"sysctl -w {_PATIENCE}=600",
+                            f"iptables -t nat -A {_ELSEWHERE}",
+                            f"{_ASK} || true",
+                        ),
+                    ),
+                    Action("delete the rule", (f"iptables -t nat -D {_ELSEWHERE}",)),
+                ),
+                check=_SERVES,
+                hint="Rules are asked for the first packet only",
+                shows=_ASK,
+                mend=(Action("have the kernel forget", (f"{_FORGET} || true", f"sysctl -w {_PATIENCE}=30")),),
             ),
             Mistake(
                 "static-again",

@@ -7,6 +7,7 @@ from kvmbench.act.action import Action
 from kvmbench.check import guest_address, guest_gateway, has_address, pings, source_nat, sysctl_is
 from kvmbench.course.plan import (
     BRIDGE,
+    NETNS,
     NETWORK,
     ROUTER,
     ROUTER_INTERFACE,
@@ -18,6 +19,11 @@ from kvmbench.course.step import Mistake, Rotted, Step
 from kvmbench.model import Wanted
 
 _WEB = "c1-source-nat"
+_SECOND_LEG = (
+    f"ip link add leg.1 master {BRIDGE} type veth peer name leg.2 netns {NETNS}",
+    "ip link set leg.1 up",
+    f"ip -n {NETNS} link set leg.2 up",
+)
 _NOBODYS_MAC = "52:54:00:00:00:77"
 
 
@@ -207,6 +213,36 @@ def step(plan: Plan) -> Step:
                 check=_WEB,
                 hint="blackhole, unreachable and prohibit are routes too",
                 mend=(Action("delete that route", ("ip route del blackhole 172.16.0.1/32",)),),
+            ),
+            Mistake(
+                "strict-way-back",
+                "Packets from c1 come straight to the bench, and its answers go round by router1: with the "
+                "strict filter it takes c1's packets for forged.",
+                (
+                    Action("plug router1 into the bridge too", _SECOND_LEG),
+                    Action(
+                        "send what is for c1 round by router1",
+                        (
+                            f"ip -n {NETNS} address add {plan.host(252)}/24 dev leg.2",
+                            f"ip netns exec {NETNS} sysctl -w net.ipv4.ip_forward=1",
+                            f"ip route add {plan.c1_address}/32 via {plan.far}",
+                        ),
+                    ),
+                    Action("filter strictly", (f"sysctl -w net.ipv4.conf.{BRIDGE}.rp_filter=1",)),
+                ),
+                check=_WEB,
+                hint="Strict reverse-path filtering drops such packets",
+                mend=(
+                    Action("filter no more", (f"sysctl -w net.ipv4.conf.{BRIDGE}.rp_filter=0",)),
+                    Action(
+                        "take that way away",
+                        (
+                            f"ip route del {plan.c1_address}/32",
+                            f"ip netns exec {NETNS} sysctl -w net.ipv4.ip_forward=0",
+                            "ip link del leg.1",
+                        ),
+                    ),
+                ),
             ),
             Mistake(
                 "fixed-neighbour",
