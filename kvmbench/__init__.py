@@ -7,6 +7,7 @@ In a notebook whose kernel runs on a bench:
     hint("bridge")      for who is stuck: a question, what was seen, the command, the line; one more each time
     progress()          the whole course at a glance; it survives restarts and resets
     picture("bridge")   the network drawn; what the step asks for and is missing is dashed
+    concept("hooks")    an idea drawn that no look can show: layers, guest, virtio, hooks, dhcp
     commands("bridge")  the lines of the reference solution
     solve("bridge")     carry them out
     catch_up("bridge")  bring the bench to where the step begins
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
         catch_up,
         check,
         commands,
+        concept,
         console,
         create,
         guest,
@@ -67,6 +69,7 @@ __all__ = [
     "catch_up",
     "check",
     "commands",
+    "concept",
     "console",
     "create",
     "form",

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from kvmbench.errors import BadInput
-from kvmbench.topology.marks import Arrow, Box, Dash, Dot, Line, Mark, Text
+from kvmbench.topology.marks import Arrow, Box, Dash, Dot, Line, Mark, Scene, Text
 from kvmbench.topology.scene import scene
 from kvmbench.topology.text import MONO, SANS
 from kvmbench.topology.theme import LIGHT, Theme
@@ -38,10 +38,14 @@ _ONE_AT_A_TIME = threading.Lock()
 
 def draw(graph: nx.Graph[str], *, theme: Theme = LIGHT) -> Figure:
     """The picture; a plain Figure that pyplot knows nothing of."""
+    return draw_scene(scene(graph, theme))
+
+
+def draw_scene(planned: Scene) -> Figure:
+    """Strokes as a Figure."""
     from matplotlib.figure import Figure
     from matplotlib.transforms import Affine2D
 
-    planned = scene(graph, theme)
     page = planned.page
     width, height = page.right - page.left, page.bottom - page.top
     figure = Figure(figsize=(width / _DPI, height / _DPI), dpi=_DPI, facecolor=planned.colour, layout=None)
@@ -59,7 +63,7 @@ def draw(graph: nx.Graph[str], *, theme: Theme = LIGHT) -> Figure:
     return figure
 
 
-def to_svg(figure: Figure) -> str:
+def to_svg(figure: Figure, title: str = "The bench's network") -> str:
     """The picture as SVG: text stays text, and every node says in words what it is."""
     import matplotlib as mpl
 
@@ -73,7 +77,7 @@ def to_svg(figure: Figure) -> str:
     with _ONE_AT_A_TIME, mpl.rc_context(settings):
         nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
         figure.savefig(written, format="svg", metadata=nothing, facecolor=figure.get_facecolor())
-    return _with_words(written.getvalue(), figure)
+    return _with_words(written.getvalue(), figure, title)
 
 
 def save(figure: Figure, path: str | Path) -> None:
@@ -209,7 +213,7 @@ def _style(dash: Dash, width: float) -> Literal["-"] | tuple[float, Dash]:
     return (0, tuple(length / width for length in dash)) if dash else "-"
 
 
-def _with_words(svg: bytes, figure: Figure) -> str:
+def _with_words(svg: bytes, figure: Figure, title: str) -> str:
     """matplotlib's SVG, its strokes gathered by what they belong to and each of these named.
 
     The style sheet that matplotlib adds would hold for the whole page that the picture stands in; it
@@ -229,7 +233,7 @@ def _with_words(svg: bytes, figure: Figure) -> str:
     root.set("xmlns:xlink", _XLINK)
     root.set("role", "img")
     root.set("style", "max-width:100%;height:auto")
-    ET.SubElement(root, "title").text = "The bench's network"
+    ET.SubElement(root, "title").text = title
     ET.SubElement(root, "desc").text = str(figure.get_label())
     page = ET.SubElement(root, "g", {"stroke-linejoin": "round", "stroke-linecap": "butt"})
     page.extend(used)

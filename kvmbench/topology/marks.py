@@ -121,3 +121,4 @@ class Scene:
     colour: str
     says: str
     groups: tuple[Group, ...]
+    title: str = "The bench's network"

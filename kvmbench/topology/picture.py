@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,8 +10,10 @@ from typing import TYPE_CHECKING
 
 from kvmbench.model import Wanted
 from kvmbench.model.snapshot import Snapshot
-from kvmbench.topology.draw import draw, save, to_svg
+from kvmbench.topology.draw import draw_scene, save, to_svg
 from kvmbench.topology.graph import graph
+from kvmbench.topology.marks import Scene
+from kvmbench.topology.scene import scene
 from kvmbench.topology.theme import LIGHT, Theme
 from kvmbench.topology.words import describe
 
@@ -18,17 +21,18 @@ if TYPE_CHECKING:
     import networkx as nx
 
 
-@dataclass(frozen=True)
-class Picture:
-    """A graph that shows itself: drawn in a notebook, in words in a terminal."""
+class Shown(ABC):
+    """What shows itself: drawn in a notebook, in words in a terminal."""
 
-    graph: nx.Graph[str]
-    theme: Theme = LIGHT
+    @abstractmethod
+    def scene(self) -> Scene:
+        """The strokes that it is made of."""
 
     @cached_property
     def svg(self) -> str:
-        """The picture as SVG."""
-        return to_svg(draw(self.graph, theme=self.theme))
+        """It as SVG."""
+        planned = self.scene()
+        return to_svg(draw_scene(planned), planned.title)
 
     def save(self, path: str | Path) -> None:
         """Write it to a .svg or .png file.
@@ -36,10 +40,7 @@ class Picture:
         Raises:
             BadInput: the suffix is neither.
         """
-        save(draw(self.graph, theme=self.theme), path)
-
-    def __str__(self) -> str:
-        return describe(self.graph)
+        save(draw_scene(self.scene()), path)
 
     def _repr_svg_(self) -> str:
         return self.svg
@@ -47,6 +48,20 @@ class Picture:
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         # JupyterLab shows SVG as an image of fixed width and cuts it off; as HTML it fits the page.
         return {"text/html": self.svg, "image/svg+xml": self.svg, "text/plain": str(self)}
+
+
+@dataclass(frozen=True)
+class Picture(Shown):
+    """A graph that shows itself."""
+
+    graph: nx.Graph[str]
+    theme: Theme = LIGHT
+
+    def scene(self) -> Scene:
+        return scene(self.graph, self.theme)
+
+    def __str__(self) -> str:
+        return describe(self.graph)
 
 
 def picture(snapshot: Snapshot, wanted: tuple[Wanted, ...] = (), *, theme: Theme = LIGHT) -> Picture:
