@@ -53,7 +53,9 @@ def _with_code(words: str) -> str:
     return re.sub("`([^`]+)`", r"<code>\1</code>", html.escape(words))
 
 
-OWN_NUMBERS = "This bench asks for your own numbers: see `specification()`. A notebook prints the tutorial's."
+OWN_NUMBERS = (
+    "This bench asks for your own numbers, see `specification()`. Type them where a notebook has others."
+)
 
 
 def _remark() -> str:

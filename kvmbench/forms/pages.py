@@ -53,8 +53,7 @@ def guests(rows: Sequence[GuestRow]) -> str:
     body = "".join(
         "<tr>"
         + "".join(
-            f'<td style="{_CELL};{_width(column)}">'
-            f"{'<br>'.join(map(html.escape, cell)) or '–'}</td>"
+            f'<td style="{_CELL};{_width(column)}">{"<br>".join(map(html.escape, cell)) or "–"}</td>'
             for column, cell in zip(COLUMNS, row.cells, strict=True)
         )
         + "</tr>"
