@@ -108,7 +108,7 @@ def capture(
         child = os.fork()
         if child == 0:
             _run_aside(bench, argv, env, cwd, out.fileno(), err.fileno())
-        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        code = _ended(child)
         texts = []
         for stream in (out, err):
             stream.seek(0)
@@ -118,6 +118,15 @@ def capture(
             f"bench {bench.name!r} cannot be entered", f"Start it again: kvmbench bench reset {bench.name}"
         )
     return Completed(tuple(argv), code, *texts)
+
+
+def _ended(child: int) -> int:
+    """Wait for it, also when interrupted: so was the program, and it may have things to put right first."""
+    try:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    except KeyboardInterrupt:
+        os.waitpid(child, 0)
+        raise
 
 
 def _run_aside(

@@ -16,12 +16,12 @@ from difflib import get_close_matches
 from typing import Any
 
 from kvmbench.act.action import apply_all
-from kvmbench.course.catalogue import ALL, chosen
+from kvmbench.course.catalogue import ALL, chosen, own, plan, step, with_needs
 from kvmbench.course.run import Result, check, solve
 from kvmbench.course.step import Mistake, Step
 from kvmbench.course.symptoms import symptom
 from kvmbench.errors import BadInput, KvmbenchError
-from kvmbench.system import Machine
+from kvmbench.system import Machine, undisturbed
 
 MYSTERIES = ("netns", "bridge", "guests", "forwarding", "dnat", "dnsmasq")
 """steps whose faults are worth a search: somewhere between two hosts"""
@@ -88,17 +88,25 @@ def fault(name: str) -> Fault:
     return known[name]
 
 
-def mystery(key: bytes | None = None, student: str = "") -> Fault:
+def mysteries() -> tuple[Fault, ...]:
+    """Those that are worth a search; of an instructor's own course, its steps' and what these build upon."""
+    mine = {each.slug for each in own(plan())}
+    near = {each.slug for each in with_needs(step(slug) for slug in mine)} & {*mine, *MYSTERIES}
+    return tuple(each for each in faults() if each.step.slug in (near or MYSTERIES))
+
+
+def mystery(key: bytes | None = None, student: str = "", seen: Sequence[Result] = ()) -> Fault:
     """One that nobody names: drawn for this student by the course's key, or by chance where there is none.
 
-    The same key and student always draw the same fault (HMAC-SHA256, RFC 2104, over the student's name).
+    The same key and student draw the same fault of the same course (HMAC-SHA256, RFC 2104, over the student's
+    name). By chance only one is drawn that shows on a bench of which checks said this, if one does.
 
     Raises:
         BadInput: a key that could be guessed, or one without a student.
     """
-    drawn = faults(MYSTERIES)
+    drawn = mysteries()
     if key is None:
-        return secrets.choice(drawn)
+        return secrets.choice([each for each in drawn if unseen(each, seen) is None] or drawn)
     if len(key) < _LEAST_KEY_BYTES or not student:
         raise BadInput(
             "a draw needs a student and a key of 16 bytes at least",
@@ -108,36 +116,50 @@ def mystery(key: bytes | None = None, student: str = "") -> Fault:
     return drawn[int.from_bytes(digest, "big") % len(drawn)]
 
 
+def unseen(wanted: Fault, seen: Sequence[Result]) -> BadInput | None:
+    """Why nobody could tell a fault from the rest where checks say this; None where somebody could."""
+    told = {(each.step, each.check): each for each in seen}
+    before = told.get((wanted.step.slug, wanted.mistake.check))
+    if before is not None and before.verdict == "passed":
+        return None
+    why = f"does not pass here ({before.saw})" if before else "is not known there"
+    return BadInput(
+        f"{wanted.name} would not be seen: {wanted.mistake.check} {why}",
+        f"Solve the step first: kvmbench solve {wanted.step.slug}",
+    )
+
+
 def inject(wanted: Fault, machine: Machine | None = None) -> tuple[Result, ...]:
     """Put a fault into a bench; what the step's checks then say.
 
     Raises:
         BadInput: its step is not solved on this bench, so that nobody could tell the fault from the rest.
-        KvmbenchError: a line of it failed; those before it are taken back.
+        KvmbenchError: a line of it failed; those before it are taken back, as they are after an interrupt.
     """
-    before = next(each for each in check([wanted.step.slug]) if each.check == wanted.mistake.check)
-    if before.verdict != "passed":
-        raise BadInput(
-            f"{wanted.name} would not be seen: {before.check} does not pass here ({before.saw})",
-            f"Solve the step first: kvmbench solve {wanted.step.slug}",
-        )
+    refused = unseen(wanted, check([wanted.step.slug]))
+    if refused:
+        raise refused
     try:
         apply_all(wanted.mistake.do, machine, instant=True)
-    except KvmbenchError:
-        for action in wanted.mistake.mend:
-            with suppress(KvmbenchError):  # it takes back what was not reached
-                apply_all([action], machine, instant=True)
-        solve([wanted.step.slug], machine)
+        return check([wanted.step.slug])
+    except BaseException:  # nobody is to search for half a fault
+        _take_back(wanted, machine)
         raise
-    return check([wanted.step.slug])
 
 
 def mend(wanted: Fault, machine: Machine | None = None) -> tuple[Result, ...]:
-    """Take a fault back and put its step right; what the step's checks then say.
+    """Take a fault back, or what is left of it, and put its step right; what the step's checks then say.
 
     Raises:
-        KvmbenchError: a line failed.
+        KvmbenchError: a line of the step's solution failed.
     """
-    apply_all(wanted.mistake.mend, machine, instant=True)
-    solve([wanted.step.slug], machine)
+    _take_back(wanted, machine)
     return check([wanted.step.slug])
+
+
+def _take_back(wanted: Fault, machine: Machine | None) -> None:
+    with undisturbed():
+        for action in wanted.mistake.mend:
+            with suppress(KvmbenchError):  # it was not reached, or somebody has mended it by hand
+                apply_all([action], machine, instant=True)
+        solve([wanted.step.slug], machine)

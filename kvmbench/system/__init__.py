@@ -1,5 +1,6 @@
 """The one seam to the machine: commands and files, and a recorded twin for tests."""
 
 from kvmbench.system.run import Completed, Machine, RealMachine, RecordedMachine, run, run_attached
+from kvmbench.system.undisturbed import undisturbed
 
-__all__ = ["Completed", "Machine", "RealMachine", "RecordedMachine", "run", "run_attached"]
+__all__ = ["Completed", "Machine", "RealMachine", "RecordedMachine", "run", "run_attached", "undisturbed"]

@@ -234,14 +234,11 @@ def step(plan: Plan) -> Step:
                 hint="Strict reverse-path filtering drops such packets",
                 mend=(
                     Action("filter no more", (f"sysctl -w net.ipv4.conf.{BRIDGE}.rp_filter=0",)),
+                    Action("send what is for c1 straight again", (f"ip route del {plan.c1_address}/32",)),
                     Action(
-                        "take that way away",
-                        (
-                            f"ip route del {plan.c1_address}/32",
-                            f"ip netns exec {NETNS} sysctl -w net.ipv4.ip_forward=0",
-                            "ip link del leg.1",
-                        ),
+                        "forward nothing there", (f"ip netns exec {NETNS} sysctl -w net.ipv4.ip_forward=0",)
                     ),
+                    link.delete("leg.1"),
                 ),
             ),
             Mistake(
