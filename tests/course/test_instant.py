@@ -27,9 +27,9 @@ SECRETS = {
 
 @pytest.fixture(scope="module")
 def solved(bench: Any) -> Any:
-    """The whole course, solved with instant guests."""
+    """The whole course, solved with instant guests; c0 never boots, so it has nothing to wake up from."""
     lines = [line for ran in bench.hand("solve", "all") for line in ran]
-    started = [line.split()[:4] for line in lines if "qemu-kvm -name" in line]
+    started = [line.split()[:4] for line in lines if "qemu-kvm -name" in line and "-name c0 " not in line]
     assert started == [["instant", "qemu-kvm", "-name", name] for name in ("c1", "c2", "c3")]
     return bench
 
