@@ -170,7 +170,7 @@ def test_a_course_file_that_cannot_be_meant_is_told(tmp_path: Path, text: str, s
 def test_the_course_as_it_comes_counts_each_step_once() -> None:
     *lessons, capstone = rubric.load().notebooks
     steps = [step for each in lessons for step in each.steps]
-    assert len(steps) == len(set(steps)) == 12
+    assert len(steps) == len(set(steps)) == 13
     assert (capstone.name, capstone.steps) == ("15-capstone", STEPS)
 
 
