@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kvmbench.check.outcomes import failed, passed
-from kvmbench.check.seeing import listed, need_link, need_netns
+from kvmbench.check.seeing import listed, need_link, need_netns, within
 from kvmbench.model import Check, Fact, Link, Outcome, Snapshot
 
 WAITING = ("listening", "learning")
@@ -75,7 +75,7 @@ def port_of(bridge: str, port: str, *, points: int = 1) -> Check:
         link = need_link(seen, port)
         if isinstance(link, Outcome):
             return link
-        return port_trouble(link, bridge) or passed(f"{port} is a forwarding port of {bridge}")
+        return port_trouble(seen, link, bridge) or passed(f"{port} is a forwarding port of {bridge}")
 
     return Check(
         f"{port}-on-{bridge}",
@@ -86,12 +86,8 @@ def port_of(bridge: str, port: str, *, points: int = 1) -> Check:
     )
 
 
-FRAME_BYTES = 1500
-"""what a host sends at most on Ethernet, when nobody told it otherwise (RFC 894)"""
-
-
-def port_trouble(link: Link, bridge: str) -> Outcome | None:
-    """Why an interface is no forwarding port of a bridge; None when it is one."""
+def port_trouble(seen: Snapshot, link: Link, bridge: str) -> Outcome | None:
+    """Why an interface of the bench is no forwarding port of a bridge; None when it is one."""
     if link.master is None:
         return failed(
             f"{link.name} belongs to no bridge",
@@ -109,18 +105,22 @@ def port_trouble(link: Link, bridge: str) -> Outcome | None:
         )
     if not link.carrier:
         return failed(f"{link.name} is on {bridge} and has no carrier", _unplugged(link))
-    if link.mtu < FRAME_BYTES:
+    largest = max(one.mtu for one in _bench_links(seen) if one.master == bridge)
+    if link.mtu < largest:
         return failed(
-            f"{link.name} is on {bridge} and passes packets of {link.mtu} bytes at most",
+            f"{link.name} is on {bridge} and passes packets of {link.mtu} bytes at most, others {largest}",
             "Small ones arrive, and a bridge drops in silence what is too large for a port: "
-            f"give {link.name} an MTU of {FRAME_BYTES} (ip-link(8)).",
+            f"give all ports of {bridge} the same MTU (ip-link(8)).",
         )
     return _state_trouble(link, bridge)
 
 
 def _unplugged(link: Link) -> str:
     if link.kind == "veth":
-        return f"The other end of the cable is down: set {link.peer or 'it'} up too."
+        nameless = "in a namespace that has no name"
+        where = nameless if link.peer_netns is None else within(link.peer_netns).strip()
+        there = f", which is {where}," if where else ""
+        return f"The other end of the cable is down: set {link.peer or 'it'}{there} up too."
     return "Nobody holds its other end: a tap has a carrier while its QEMU runs."
 
 

@@ -278,4 +278,4 @@ def _nic_trouble(seen: Snapshot, guest: Guest, nic: Nic, bridge: str) -> Outcome
             "and read what it says.",
         )
     up = need_bridge_up(seen, bridge)
-    return up if isinstance(up, Outcome) else port_trouble(tap, bridge)
+    return up if isinstance(up, Outcome) else port_trouble(seen, tap, bridge)

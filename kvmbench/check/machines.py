@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from kvmbench.check.outcomes import blocked, failed, passed
-from kvmbench.check.seeing import UNSETTLED, halted, need_guest
+from kvmbench.check.outcomes import failed, passed
+from kvmbench.check.seeing import halted, need_guest, unsettled
 from kvmbench.model import Check, Fact, Outcome, Snapshot
 
 QEMU_CPU = "qemu64"
@@ -19,13 +19,8 @@ def guest_paused(name: str, *, points: int = 1) -> Check:
             return guest
         if guest.status == "paused":
             return passed(f"{name} is paused (pid {guest.pid})")
-        if guest.status in UNSETTLED:
-            return blocked(
-                f"{name} is there (pid {guest.pid}), and QEMU says of it: {guest.status}",
-                "Wait until QEMU answers, then check again.",
-            )
         if guest.status != "running":
-            return failed(*halted(guest))
+            return unsettled(guest) or failed(*halted(guest))
         return failed(
             f"{name} is running", "`stop` in its monitor holds its processors (qemu(1), QEMU Monitor)."
         )

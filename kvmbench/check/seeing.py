@@ -160,17 +160,22 @@ def need_running(seen: Snapshot, name: str) -> Guest | Outcome:
     guest = need_guest(seen, name)
     if isinstance(guest, Outcome) or guest.status == "running":
         return guest
+    return unsettled(guest) or failed(*halted(guest))
+
+
+def unsettled(guest: Guest) -> Outcome | None:
+    """Why nobody can tell whether a guest runs; None when QEMU says it."""
     if guest.status == "unknown" and guest.qmp is None:
         return failed(
-            f"{name} runs (pid {guest.pid}) without a socket for QMP, so nobody can ask how it is",
+            f"{guest.name} runs (pid {guest.pid}) without a socket for QMP, so nobody can ask how it is",
             "It was started around the bench's own launcher: start it with qemu-kvm (or with a -qmp).",
         )
     if guest.status in UNSETTLED:
         return blocked(
-            f"{name} is there (pid {guest.pid}), and QEMU says of it: {guest.status}",
+            f"{guest.name} is there (pid {guest.pid}), and QEMU says of it: {guest.status}",
             "Wait until QEMU answers, then check again.",
         )
-    return failed(*halted(guest))
+    return None
 
 
 def halted(guest: Guest) -> tuple[str, str]:

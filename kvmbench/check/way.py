@@ -259,7 +259,8 @@ def _fixed_neighbour(here: Stack, route: Route, hop: IPv4Address, there: Stack, 
         ),
         None,
     )
-    if fixed is None or fixed in _macs(there, came_in):
+    real = _macs(there, came_in)
+    if fixed is None or fixed in real or not real:  # nobody knows the outside host's
         return None
     return Stuck(
         f"{here.says} sends it to {fixed}, and that is not the MAC address of {there.says}",

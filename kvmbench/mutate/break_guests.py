@@ -62,13 +62,28 @@ def _process(seen: Snapshot, guest: Guest, wanted: frozenset[Atom]) -> Iterator[
         atom for atom in wanted if atom[0] == "fdb" and atom[2] in [nic.mac.lower() for nic in guest.nics]
     }
     yield Mutant("not running", name, ended, frozenset(lost), (*words, *learned))
+    if ("guest", name, "vnc") in wanted and guest.vnc:
+        taken = replace(guest, name=name[:-1] + "99", pid=99998, nics=(), drives=(), inside=None)
+        other = replace(ended, guests=(*ended.guests, taken))
+        yield Mutant(
+            f"not running, and {taken.name} has its display",
+            name,
+            other,
+            frozenset(lost),
+            (*words, *learned, "whoever comes second ends at once"),
+        )
     named = replace(
         seen, guests=tuple(replace(g, name=f"my{g.name}") if g is guest else g for g in seen.guests)
     )
     yield Mutant("under another name", name, named, _of(guest, "name"), ("A guest is known by its -name",))
     nameless = replace(seen, guests=tuple(replace(g, name="") if g is guest else g for g in seen.guests))
     yield Mutant("without a name", name, nameless, _of(guest, "name"), ("A guest is known by its -name",))
+    if guest.status == "paused":
+        going = changes.change_guest(seen, name, status="running")
+        yield Mutant("running", name, going, _of(guest, "status"), ("`stop` in its monitor holds",))
     for status, word in HALTED.items():
+        if status == guest.status:
+            continue
         halted = changes.change_guest(seen, name, status=status, inside=None)
         yield Mutant(status, name, halted, _of(guest, "status"), (word, MAY_BE))
     for status in UNSETTLED:

@@ -141,8 +141,7 @@ def _moved(seen: Snapshot, link: Link, netns: str) -> Iterator[Mutant]:
         "An interface is in one namespace at a time",
         "both ends have to be set up",
         "look at its other end",
-        # What was moved is down there, and to the port of a bridge that is all that tells.
-        "The other end of the cable is down",
+        f"set {link.name}, which is in namespace {there}," if there else f"set {link.name} up too",
         "Who has no address cannot be answered",
     )
     made = frozenset({("link", there, link.name)})
@@ -312,7 +311,22 @@ def _mtu(seen: Snapshot, link: Link, netns: str) -> Iterator[Mutant]:
     yield Mutant("other MTU", _where(link, netns), small, frozenset({_atom(link, netns, "mtu")}), words)
 
 
+def _frames(seen: Snapshot, link: Link, netns: str) -> Iterator[Mutant]:
+    """One port takes smaller packets than the others; the bridge goes along with the smallest."""
+    others = [
+        one for one in room_of(seen, netns).links if one.master == link.master and one.name != link.name
+    ]
+    if link.master is None or not others:
+        return
+    small = changes.change_link(seen, link.name, netns, mtu=1000)
+    small = changes.change_link(small, link.master, netns, mtu=1000)
+    words = ("a bridge drops in silence what is too large for a port",)
+    lost = frozenset({_atom(link, netns, "frames")})
+    yield Mutant("small packets only", _where(link, netns), small, lost, words)
+
+
 _PARTS = {
+    "frames": _frames,
     "up": _down,
     "carrier": _no_carrier,
     "master": _master,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
-from kvmbench.model import FdbEntry, Neighbour, Netns, Snapshot
+from kvmbench.model import FdbEntry, Link, Neighbour, Netns, Route, Snapshot
 from kvmbench.mutate import changes
-from kvmbench.mutate.break_links import UNROUTED, remove, room_of
+from kvmbench.mutate.break_links import STRANGE_MAC, UNROUTED, remove, room_of
 from kvmbench.mutate.mutant import Atom, Mutant
 
 
@@ -100,6 +100,43 @@ def _sysctls(seen: Snapshot, atom: Atom) -> Iterator[Mutant]:
     flipped = changes.sysctl(seen, key, "0" if now.strip() != "0" else "1", netns)
     words = ("`sysctl -w` changes it at once", "Each namespace has its own setting", "switch forwarding on")
     yield Mutant("switched", f"{key}{' in ' + netns if netns else ''}", flipped, frozenset({atom}), words)
+
+
+def way_mutants(seen: Snapshot, wanted: frozenset[Atom]) -> Iterator[Mutant]:
+    """The bench's way to each address that it sends something to."""
+    room = room_of(seen, "")
+    for atom in sorted(atom for atom in wanted if atom[0] == "way"):
+        address, lost = IPv4Address(atom[1]), frozenset({atom})
+        nowhere = Route(IPv4Network(address), None, None)
+        hole = changes.change_netns(seen, "", routes=(*room.routes, nowhere))
+        words = ("blackhole, unreachable and prohibit are routes too",)
+        yield Mutant("thrown away", f"what is for {address}", hole, lost, words)
+        macs = [one.mac for one in room.neighbours if one.address == atom[1]]
+        guest = next((one for one in seen.guests if macs and macs[0] in [nic.mac for nic in one.nics]), None)
+        if guest is None:
+            continue
+        others = tuple(one for one in room.neighbours if one.address != atom[1])
+        line = Neighbour(atom[1], "br-int", STRANGE_MAC, "PERMANENT")
+        fixed = changes.change_netns(seen, "", neighbours=(*others, line))
+        words = ("who has that address is not asked any more",)
+        yield Mutant("written down by hand, and wrong", f"neighbour {address}", fixed, lost, words)
+        if seen.netns("router1"):
+            words = ("Strict reverse-path filtering drops such packets",)
+            yield Mutant("strict, and another way back", str(address), _strict(seen, address), lost, words)
+
+
+def _strict(seen: Snapshot, address: IPv4Address) -> Snapshot:
+    """The bench sends what is for a guest round by router1, which is plugged into the bridge too."""
+    near = Link("leg.1", 91, "veth", STRANGE_MAC, up=True, carrier=True, master="br-int", peer="leg.2")
+    held = (IPv4Interface("10.1.1.252/24"),)
+    far = replace(near, name="leg.2", master=None, peer="leg.1", peer_netns="", inet=held)
+    seen = changes.with_link(changes.with_link(seen, replace(near, peer_netns="router1")), far, "router1")
+    seen = changes.sysctl(seen, "net.ipv4.ip_forward", "1", "router1")
+    routes = (*room_of(seen, "router1").routes, Route(held[0].network, None, "leg.2", held[0].ip))
+    seen = changes.change_netns(seen, "router1", routes=routes)
+    round_by = Route(IPv4Network(address), IPv4Address("10.2.2.2"), "vethm.1")
+    seen = changes.change_netns(seen, "", routes=(*room_of(seen, "").routes, round_by))
+    return changes.sysctl(seen, "net.ipv4.conf.br-int.rp_filter", "1")
 
 
 _LINES = {"route": _routes, "neighbour": _neighbours, "fdb": _forwarding, "sysctl": _sysctls}

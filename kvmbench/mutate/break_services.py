@@ -7,7 +7,7 @@ from dataclasses import replace
 from ipaddress import IPv4Address
 from typing import Any
 
-from kvmbench.model import FileSeen, Image, Snapshot, Verdict
+from kvmbench.model import DhcpServer, FileSeen, Flow, Image, Lease, Rule, Snapshot, Verdict
 from kvmbench.mutate import changes
 from kvmbench.mutate.mutant import Atom, Mutant
 
@@ -131,6 +131,47 @@ def dhcp_mutants(seen: Snapshot, wanted: frozenset[Atom]) -> Iterator[Mutant]:
     twice = changes.serving(seen, server, replace(server, pid=server.pid + 1))
     words = ("Two servers on one wire",)
     yield Mutant("started twice", "dnsmasq", twice, frozenset({("dhcp", "one")}), words)
+    yield from _unserved(seen, server)
+
+
+def _unserved(seen: Snapshot, server: DhcpServer) -> Iterator[Mutant]:
+    """dnsmasq is as it should be, and has nothing to give, or is not asked."""
+    held = {lease.address for lease in seen.leases}
+    every = [
+        str(IPv4Address(number))
+        for low, high in server.ranges
+        for number in range(int(IPv4Address(low)), int(IPv4Address(high)) + 1)
+    ]
+    until = int(seen.taken_at) + 3600
+    promised = [
+        Lease(one, f"52:54:00:99:00:{n:02x}", None, until) for n, one in enumerate(every) if one not in held
+    ]
+    full = replace(seen, leases=(*seen.leases, *promised))
+    ends = ("a lease ends by its time",)
+    yield Mutant("all addresses promised", "dnsmasq", full, frozenset({("dhcp", "room")}), ends)
+    asked: frozenset[Atom] = frozenset({("dhcp", "asked")})
+    to = "255.255.255.255:6767"
+    flow = Flow("udp", IPv4Address("0.0.0.0"), IPv4Address("255.255.255.255"), 67, to, 29)
+    stale = changes.change_netns(seen, "", flows=(flow,))
+    words = ("Rules are asked for the first packet only",)
+    yield Mutant("remembered to be led elsewhere", "DHCP questions", stale, asked, words)
+    rule = Rule(
+        *(
+            "ip",
+            "nat",
+            "PREROUTING",
+            "prerouting",
+            "dnat",
+            "-A PREROUTING -p udp --dport 67 -j DNAT --to :6767",
+        ),
+        protocol="udp",
+        port=67,
+        to=":6767",
+    )
+    room = seen.netns("")
+    led = changes.change_netns(seen, "", rules=(*(room.rules if room else ()), rule))
+    words = ("Rules of PREROUTING come before anybody on the bench",)
+    yield Mutant("led elsewhere", "DHCP questions", led, asked, words)
 
 
 def lease_mutants(seen: Snapshot, wanted: frozenset[Atom]) -> Iterator[Mutant]:

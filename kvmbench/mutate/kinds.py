@@ -8,6 +8,7 @@ from kvmbench.check import (
     fdb_knows,
     filter_verdict,
     guest_disk,
+    guest_paused,
     link_exists,
     link_mtu,
     must_not_reach,
@@ -24,8 +25,10 @@ from kvmbench.check import (
 from kvmbench.course import Step
 from kvmbench.course.plan import BRIDGE, C1, C2, NETNS, ROUTER, SSH_OUTSIDE, UPLINK_ADDRESS
 from kvmbench.model import Snapshot
+from kvmbench.mutate.changes import change_guest
 
 (_TAP1, _TAP2), (_MAC1, _MAC2) = ("tap01", "tap02"), (C1.nics[0].mac, C2.nics[0].mac)
+_HELD = "c3"
 _C1 = "10.1.1.1"
 CLOSED = 9
 """a port where no guest listens, behind the bench's rule"""
@@ -64,3 +67,15 @@ def kinds(seen: Snapshot) -> Step:
             filter_verdict("bench", "guest:c1", 22, "accept"),
         ),
     )
+
+
+def held(seen: Snapshot) -> tuple[Step, Snapshot]:
+    """A check that wants what no step leaves behind, a guest that stands still; and such a bench."""
+    step = Step(
+        slug="held",
+        title="A guest that stands still",
+        goal=f"Hold {_HELD} in its monitor.",
+        solution=(),
+        checks=(guest_paused(_HELD),),
+    )
+    return step, change_guest(seen, _HELD, status="paused", inside=None)

@@ -10,21 +10,25 @@ from kvmbench.mutate.stated import addressed, bridge_of, guest, inside, link, ow
 
 UPLINK = "ens33"
 VNC = range(5900, 6000)
+OUTSIDE_ADDRESS = "172.16.0.1"
+_NOTHING_TO_A_PACKET = (("name",), ("frames",))
 
 
 def road(probe: Probe, seen: Snapshot) -> frozenset[Atom]:
     """All that has to be so for this question to be answered.
 
-    What interfaces are called is nothing to a packet, nor whether a look could be taken.
+    What interfaces are called is nothing to a packet, nor whether a look could be taken; and each is small.
     """
-    return frozenset(atom for atom in _road(probe, seen) if atom[3:] != ("name",) and atom != ("netns", ""))
+    return frozenset(
+        atom for atom in _road(probe, seen) if atom[3:] not in _NOTHING_TO_A_PACKET and atom != ("netns", "")
+    )
 
 
 def _road(probe: Probe, seen: Snapshot) -> frozenset[Atom]:
     name = _name(probe.source, "guest")
     here = _place(probe.source, seen, with_address=probe.kind != "dhcp")
     if probe.kind == "dhcp":
-        served = server("where", "interface", "range", "router")
+        served = server("where", "interface", "range", "router", "room", "asked")
         return frozenset(
             [*here, *served, *addressed(bridge_of(name, seen), "", "some"), ("filter", "input", "udp")]
         )
@@ -97,7 +101,15 @@ def _way_out(name: str, seen: Snapshot) -> list[Atom]:
     gateway: Atom = ("guest", name, "inside", "gateway")
     bridge = addressed(bridge_of(name, seen), "", "some", "this")
     forwarding: list[Atom] = [("sysctl", "", "net.ipv4.ip_forward"), ("filter", "forward")]
-    return [gateway, *bridge, *forwarding, *_place("outside", seen)]
+    ways: list[Atom] = [("way", address) for address in (OUTSIDE_ADDRESS, *_address_of(name, seen))]
+    return [gateway, *bridge, *forwarding, *_place("outside", seen), *ways]
+
+
+def _address_of(name: str, seen: Snapshot) -> list[str]:
+    """A guest's own address, if it says one."""
+    found = seen.guest(name)
+    told = found.inside.addresses.items() if found and found.inside else ()
+    return [str(held.ip) for link, each in told if link != "lo" for held in each][:1]
 
 
 def _led_to(probe: Probe, seen: Snapshot) -> str:
@@ -139,7 +151,8 @@ def _between(source: str, target: str, seen: Snapshot) -> list[Atom]:
     """What lies between two neighbours, beside themselves."""
     names = [name for name in (_name(source, "guest"), _name(target, "guest")) if name]
     if len(names) == 1:
-        return addressed(bridge_of(names[0], seen), "", "some")
+        ways: list[Atom] = [("way", address) for address in _address_of(names[0], seen)]
+        return [*addressed(bridge_of(names[0], seen), "", "some"), *ways]
     return [("filter", "forward")] if names else []
 
 

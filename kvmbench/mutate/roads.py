@@ -204,6 +204,14 @@ def second_addresses(seen: Snapshot) -> Snapshot:
     return replace(seen, namespaces=tuple(rooms))
 
 
+def small_everywhere(seen: Snapshot) -> Snapshot:
+    """All ports of a bridge take small packets only, as its network is meant to."""
+    for one in _bench(seen).links:
+        if one.master or one.kind == "bridge":
+            seen = changes.change_link(seen, one.name, "", mtu=1400)
+    return seen
+
+
 ROADS: dict[str, Road] = {
     "as it was recorded": as_it_is,
     "iptables, SNAT": by_iptables,
@@ -218,6 +226,7 @@ ROADS: dict[str, Road] = {
     "leases without an end": leased_for_ever,
     "paths and MACs written otherwise": links_written_otherwise,
     "second addresses": second_addresses,
+    "small packets everywhere": small_everywhere,
 }
 NEEDS_TAP_NAMES = ("taps of other names",)
 """roads that are none where a check names a tap"""

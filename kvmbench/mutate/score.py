@@ -10,7 +10,7 @@ from kvmbench.course import Step
 from kvmbench.model import Check, Outcome, Snapshot
 from kvmbench.mutate.break_guests import guest_mutants
 from kvmbench.mutate.break_links import link_mutants
-from kvmbench.mutate.break_rooms import room_mutants
+from kvmbench.mutate.break_rooms import room_mutants, way_mutants
 from kvmbench.mutate.break_services import (
     dhcp_mutants,
     file_mutants,
@@ -26,6 +26,7 @@ from kvmbench.mutate.stated import alternatives, unknown
 
 OPERATORS: tuple[Callable[[Snapshot, frozenset[Atom]], Iterator[Mutant]], ...] = (
     room_mutants,
+    way_mutants,
     link_mutants,
     rule_mutants,
     guest_mutants,
@@ -67,6 +68,9 @@ class Score:
     roads: tuple[Row, ...]
     never: tuple[str, ...]
     """checks that no mutant is about: they state nothing, or nothing that can be broken here"""
+
+    def __add__(self, other: Score) -> Score:
+        return Score(self.rows + other.rows, self.roads + other.roads, self.never + other.never)
 
     @property
     def mutants(self) -> int:

@@ -40,7 +40,7 @@ def own_address(name: str) -> Atom:
 
 
 def port(name: str, bridge: str) -> list[Atom]:
-    return [*link(bridge, "", "kind", "up"), *link(name, "", "up", "carrier", "master", "state")]
+    return [*link(bridge, "", "kind", "up"), *link(name, "", "up", "carrier", "master", "state", "frames")]
 
 
 def plugged(name: str, bridge: str, seen: Snapshot) -> list[Atom]:

@@ -68,6 +68,7 @@ TABLES = (
         (
             Mistake("not there", without_guest(SOLVED, "c1"), STARTED),
             Mistake("it runs", SOLVED, "`stop` in its monitor"),
+            Mistake("around the launcher", typed(SOLVED, status="unknown", qmp=None), "started around"),
             Mistake("crashed", typed(SOLVED, status="guest-panicked"), "Its console shows the last words"),
         ),
         blocked={"QEMU says nothing": typed(SOLVED, status="unknown")},

@@ -262,6 +262,15 @@ ADDRESSES = (
     ),
 )
 
+
+def small(*taps: str) -> Snapshot:
+    """Some ports of br-int take small packets only, and so the bridge does."""
+    seen = change_link(SOLVED, "br-int", mtu=1000)
+    for name in taps:
+        seen = change_link(seen, name, mtu=1000)
+    return seen
+
+
 BRIDGES = (
     Table(
         bridge_exists("br-int"),
@@ -305,14 +314,29 @@ BRIDGES = (
             Mistake("no guest behind it", change_link(SOLVED, "tap01", carrier=False), "while its QEMU runs"),
             Mistake(
                 "the far end is down",
-                change_link(SOLVED, "tap01", kind="veth", peer="far", carrier=False),
-                "The other end of the cable is down",
+                change_link(SOLVED, "tap01", kind="veth", peer="far", peer_netns="", carrier=False),
+                "The other end of the cable is down: set far up too",
             ),
+            Mistake(
+                "the far end was put into a namespace, and is down there",
+                change_link(SOLVED, "tap01", kind="veth", peer="far", peer_netns="router1", carrier=False),
+                "set far, which is in namespace router1, up too",
+            ),
+            Mistake(
+                "nobody knows where the far end is",
+                change_link(SOLVED, "tap01", kind="veth", peer=None, carrier=False),
+                "which is in a namespace that has no name",
+            ),
+            Mistake("smaller packets than the others", small("tap01"), "the same MTU"),
             Mistake("listening", port_state("listening"), "twice the forward delay"),
             Mistake("blocking", port_state("blocking"), "found a loop"),
             Mistake("disabled", port_state("disabled"), "`bridge link` shows its state"),
         ),
-        good={"nobody read the port's state": change_link(SOLVED, "tap01", port=None)},
+        good={
+            "nobody read the port's state": change_link(SOLVED, "tap01", port=None),
+            "all ports are small": change_link(small("tap01"), "tap02", mtu=1000),
+            "another one is small": small("tap02"),
+        },
         blocked={"the bench was not looked at": UNSEEN},
     ),
     Table(

@@ -13,6 +13,7 @@ from kvmbench.model import (
     Drive,
     FdbEntry,
     FileSeen,
+    Flow,
     Guest,
     HostFacts,
     Image,
@@ -65,7 +66,7 @@ link = st.builds(
         maybe,
         maybe,
     ),
-    mtu=st.just(1500),
+    mtu=st.sampled_from([1500, 1400, 0]),
     master=st.one_of(st.none(), links),
     peer=st.one_of(st.none(), links),
     peer_netns=st.one_of(st.none(), rooms),
@@ -116,7 +117,20 @@ netns = st.builds(
     st.dictionaries(
         st.sampled_from(["ip filter FORWARD", "inet f out", "", "one"]), st.sampled_from(["drop", "accept"])
     ),
-    st.dictionaries(st.sampled_from(["net.ipv4.ip_forward", "net.bridge.bridge-nf-call-iptables"]), numbers),
+    st.dictionaries(
+        st.sampled_from(
+            [
+                "net.ipv4.ip_forward",
+                "net.bridge.bridge-nf-call-iptables",
+                "net.ipv4.conf.all.rp_filter",
+                "net.ipv4.conf.br-int.rp_filter",
+            ]
+        ),
+        numbers,
+    ),
+    flows=st.lists(st.builds(Flow, junk, ips, ips, st.just(67), junk, st.integers(0, 9)), max_size=2).map(
+        tuple
+    ),
 )
 inside = st.builds(
     *(Inside, guests, st.dictionaries(st.sampled_from(["lo", "eth0"]), several), st.one_of(st.none(), ips)),

@@ -13,15 +13,16 @@ from kvmbench.check import __all__ as catalogue
 from kvmbench.check import bridge_up, guest_running, has_address, link_up, pings, sysctl_is
 from kvmbench.course import Step
 from kvmbench.model import Check, Fact, Outcome, Snapshot, failed, passed
-from kvmbench.mutate import Score, kinds, recorded, score, table
+from kvmbench.mutate import Score, held, kinds, recorded, score, table
 
 SOLVED = recorded()
 STEPS = (*course.steps(), kinds(SOLVED))
+HELD, STANDING = held(SOLVED)
 
 
 @pytest.fixture(scope="module")
 def whole() -> Score:
-    return score(STEPS, SOLVED)
+    return score(STEPS, SOLVED) + score((HELD,), STANDING)
 
 
 def only(check: Check) -> Step:
@@ -49,13 +50,12 @@ def test_no_correct_road_and_no_mutant_raises_a_false_alarm(whole: Score) -> Non
 
 def test_each_check_of_the_course_is_killed_by_something(whole: Score) -> None:
     noticed = {name for row in whole.rows for name in row.noticed}
-    assert noticed == {f"{step.slug}/{check.name}" for step in STEPS for check in step.checks}
+    assert noticed == {f"{step.slug}/{check.name}" for step in (*STEPS, HELD) for check in step.checks}
 
 
 def test_each_kind_of_check_is_among_them() -> None:
-    judges = {check.judge.__qualname__.partition(".")[0] for step in STEPS for check in step.checks}
-    # The course's bench has no paused guest, and two checks of the course are made of others.
-    assert set(catalogue) - judges == {"guest_paused", "kvm_reported"}
+    judges = {check.judge.__qualname__.partition(".")[0] for step in (*STEPS, HELD) for check in step.checks}
+    assert set(catalogue) - judges == {"kvm_reported"}  # it is made of others
 
 
 def test_the_json_has_its_five_keys_and_a_row_for_each_mutant(whole: Score) -> None:
@@ -83,6 +83,11 @@ def test_a_check_that_always_passes_is_found_out(check: Check) -> None:
     found = judged_by(check, lambda seen: passed("all is well"))
     assert found.killed < found.mutants or found.mutants == 0
     assert not found.ok
+
+
+def test_a_guest_that_is_only_said_to_stand_still_is_found_out() -> None:
+    lax = replace(HELD.checks[0], judge=lambda seen: passed("it stands still"))
+    assert not score((only(lax),), STANDING).ok
 
 
 def test_a_check_that_blames_another_mistake_is_found_out() -> None:
