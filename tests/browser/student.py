@@ -159,7 +159,9 @@ class Student:
                 self.type_into(number, self._filled(cell.source))
             elif cell.source == "# yours":
                 self.type_into(number, _typed(_worked_out(cell.id)))
-            self.run(number, "in order")
+            said = self.run(number, "in order")
+            if cell.id.startswith("break") and "check(" in cell.source and "failed" not in said:
+                self.stumble(number, "in order", "it was to be broken, and the check passes")
             if cell.source.startswith("predict("):
                 self._choose(number)
             elif blank or number in self.checks:
