@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,13 @@ def endings(told: tour.Told) -> dict[str, str]:
     return {outcome["check"]: outcome["verdict"] for outcome in told.outcomes}
 
 
+def broken(path: Path, told: tour.Told) -> set[str]:
+    """The verdicts that were shown between the heads *Break it* and *Mend it*."""
+    ids = [cell["id"] for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]]
+    cells = range(ids.index("break"), ids.index("mend"))
+    return {outcome["verdict"] for outcome in told.outcomes if outcome["cell"] in cells}
+
+
 @pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
 def test_a_notebook_runs_through_and_ends_with_its_step_solved(path: Path) -> None:
     told = tour.run_notebook(path)
@@ -31,6 +39,7 @@ def test_a_notebook_runs_through_and_ends_with_its_step_solved(path: Path) -> No
     assert set(ended) == {check.name for check in course.step(slug).checks}
     fine = {"passed", "blocked"} if slug == "ksm" else {"passed"}
     assert set(ended.values()) <= fine, told.outcomes
+    assert "failed" in broken(path, told) or slug == "ksm", "what it breaks, its check must notice"
 
 
 def test_break_and_mend_shows_each_fault_by_its_own_check_and_ends_with_all_mended() -> None:
