@@ -19,7 +19,7 @@ from kvmbench.act.action import apply_all
 from kvmbench.course.catalogue import ALL, chosen, own, plan, step, with_needs
 from kvmbench.course.run import Result, check, solve
 from kvmbench.course.step import Mistake, Step
-from kvmbench.course.symptoms import symptom
+from kvmbench.course.symptoms import shown_by
 from kvmbench.errors import BadInput, KvmbenchError
 from kvmbench.system import Machine, undisturbed
 
@@ -45,7 +45,7 @@ class Fault:
     def symptom(self) -> str:
         """What a student types on the bench to see that something is wrong."""
         check = next(each for each in self.step.checks if each.name == self.mistake.check)
-        return self.mistake.shows or symptom(check)
+        return shown_by(check, self.mistake)
 
     def to_json(self) -> dict[str, Any]:
         """What an instructor reads. `symptom` is a line that shows it, `old` the tutorial's spelling."""

@@ -14,6 +14,7 @@ from kvmbench.course.catalogue import step as step_of
 from kvmbench.course.catalogue import with_needs
 from kvmbench.course.run import Result, check
 from kvmbench.course.step import Step
+from kvmbench.course.symptoms import shown_by
 from kvmbench.errors import KvmbenchError
 from kvmbench.system import Machine, RealMachine
 
@@ -153,9 +154,6 @@ def worded(step: Step, stuck: Result, degree: int, owner: Step, actions: Sequenc
 
 def _question(step: Step, stuck: Result) -> tuple[str, ...]:
     says = next((one.says for one in step.checks if one.name == stuck.check), stuck.check)
-    own = step.nudges.get(stuck.check)
-    if own:
-        return (f"The goal: {step.goal}", own)
     drawn = f' picture("{step.slug}") draws dashed what is missing.' if step.parts else ""
     return (
         f"The goal: {step.goal}",
@@ -164,12 +162,14 @@ def _question(step: Step, stuck: Result) -> tuple[str, ...]:
 
 
 def _seen(step: Step, stuck: Result) -> tuple[str, ...]:
-    """What the check saw and hints at; and the usual mistake that earns this very hint."""
+    """What the check saw and hints at, the usual mistake that earns this very hint, and what shows it."""
     mistake = next(
         (each for each in step.mistakes if each.check == stuck.check and each.hint in stuck.hint), None
     )
     usual = (f"A usual mistake: {mistake.says}",) if mistake else ()
-    return (f"Seen: {stuck.saw}.", *((stuck.hint,) if stuck.hint else ()), *usual)
+    line = shown_by(next(each for each in step.checks if each.name == stuck.check), mistake)
+    shows = (f"This shows it: {line}",) if line else ()
+    return (f"Seen: {stuck.saw}.", *((stuck.hint,) if stuck.hint else ()), *usual, *shows)
 
 
 def _guests(action: Action) -> tuple[str, ...]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from kvmbench.act.action import Action
@@ -59,8 +58,6 @@ class Step:
     """what it adds to the picture"""
     mistakes: tuple[Mistake, ...] = ()
     rotted: tuple[Rotted, ...] = ()
-    nudges: Mapping[str, str] = field(default_factory=dict, hash=False)
-    """by the name of a check: a first question for who is stuck at it, better than the one it would get"""
 
     @property
     def points(self) -> int:

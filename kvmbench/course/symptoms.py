@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kvmbench.act.dnsmasq import LEASES
+from kvmbench.course.step import Mistake
 from kvmbench.model import Check, Fact, Probe
 
 _LINES = "ps -ww -o args= -C qemu-system-x86_64"
@@ -45,8 +46,10 @@ _BY_KIND = {
 }
 
 
-def symptom(check: Check) -> str:
-    """The line that shows what a check looks at; empty where no line of a shell does."""
+def shown_by(check: Check, mistake: Mistake | None = None) -> str:
+    """The line that shows what a check looks at, or this mistake; empty where no line of a shell does."""
+    if mistake and mistake.shows:
+        return mistake.shows
     if check.probes and check.probes[0].kind == "ping":
         return _ping(check.probes[0])
     return next((_shown(fact) for fact in check.facts if fact.kind in _BY_KIND), "")

@@ -63,6 +63,7 @@ def test_each_action_of_the_course_is_hinted_at_in_four_different_ways(slug: str
         assert len({each.says for each in told}) == 4
         assert step.goal in told[0].says[0]
         assert told[1].says[:2] == ("Seen: nothing.", "Look there")
+        assert told[1].says[-1].startswith("This shows it: ") or slug == "ksm"
         assert [each.lines for each in told[:3]] == [(), (), ()]
         assert told[3].lines == action.lines()
         assert all(f'hint("{slug}")' in each.more for each in told[:3])
