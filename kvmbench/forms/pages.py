@@ -65,7 +65,7 @@ def guests(rows: Sequence[GuestRow]) -> str:
 
 def _width(column: str) -> str:
     """Only a path is broken where it has no blank."""
-    least = {"disk": "11em", "MAC": "9.5em", "address": "7em", "memory": "4.5em"}.get(column, "3em")
+    least = {"disk": "12.5em", "MAC": "9.5em", "address": "7em", "memory": "4em"}.get(column, "3em")
     return f"min-width:{least}" if column == "disk" else f"min-width:{least};overflow-wrap:normal"
 
 
