@@ -127,9 +127,9 @@ _HOOKS = (
 
 _LEFT, _RIGHT = 60.0, 660.0
 _MESSAGES = (
-    ("Discover: is anybody there?   0.0.0.0 → 255.255.255.255", True),
+    ("Discover, from 0.0.0.0 to everybody: is anybody there?", True),
     ("Offer: you could have this address", False),
-    ("Request: I take it   0.0.0.0 → 255.255.255.255", True),
+    ("Request, to everybody: I take it", True),
     ("ACK: it is yours, for an hour", False),
 )
 _DHCP = (
