@@ -88,7 +88,14 @@ ip netns exec aside /usr/libexec/qemu-kvm {LINE} -daemonize
 ANOTHER_TAP_OF_THAT_NAME = f"""%%bash
 /usr/libexec/qemu-kvm {LINE} -S -daemonize
 ip netns add aside; ip link set tap01 netns aside
-ip tuntap add tap01 mode tap; ip link set tap01 master br-int up
+cat >/tmp/hold.py <<'END'
+import fcntl, struct, time
+tap = open("/dev/net/tun", "r+b", buffering=0)
+fcntl.ioctl(tap, 0x400454CA, struct.pack("16sH", b"tap01", 0x1002))
+time.sleep(600)
+END
+setsid python3 /tmp/hold.py >/dev/null 2>&1 </dev/null &
+for n in $(seq 200); do ip link set tap01 master br-int up 2>/dev/null && break; sleep 0.05; done
 """
 
 
