@@ -35,6 +35,6 @@ def test_a_cache_mode_that_the_file_system_refuses_is_named_and_left_out(
     assert ["cache-none.img" in line for line in refused] == [True, False]
     assert "cache-directsync.img" in refused[1]
     assert "{'b': 'writethrough', 'c': 'writeback', 'd': 'unsafe'}" in measured
-    assert "100 writes, each with a flush {'writethrough': " in drawn
+    assert "200 writes, each with a flush {'writethrough': " in drawn
     assert "'none':" not in drawn
     assert any("image/png" in output.get("data", {}) for output in notebook.cells[-1].outputs)
