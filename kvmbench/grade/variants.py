@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,16 +18,21 @@ Table = Mapping[str, str | tuple[int, int]]
 
 FILES = ("key", "students")
 _TRY = "In [variants] stand key, students, and the ranges: " + ", ".join(Ranges.__dataclass_fields__)
-_STRANGE = re.compile(r"[^\w.@+-]", re.ASCII)
+_STRANGE = re.compile(r"[^\w.@+-]")
+_MOST_BYTES = 200
+"""a file's name has 255 at most, with what is put behind it"""
 
 
 def student_name(text: str) -> str:
-    """A student's name as a name of files: what else is in it becomes `_`. Numbers are drawn for this name.
+    """A student's name as a name of files: what is no letter or digit becomes `_`. Numbers are drawn for it.
 
-    >>> student_name("Ada Lovelace"), student_name("../x")
-    ('Ada_Lovelace', '_x')
+    Letters of all scripts stay; one that can be written in two ways is written in one (NFC, unicodedata).
+
+    >>> student_name("Ada Lovelace"), student_name("../x"), student_name("张伟")
+    ('Ada_Lovelace', '_x', '张伟')
     """
-    return _STRANGE.sub("_", text)[:100].lstrip(".-") or "_"
+    name = _STRANGE.sub("_", unicodedata.normalize("NFC", text))
+    return name.encode()[:_MOST_BYTES].decode(errors="ignore").lstrip(".-") or "_"
 
 
 @dataclass(frozen=True)

@@ -19,16 +19,16 @@ from tests.grade.forty import cluster
 pytestmark = pytest.mark.bench
 
 TASK = ("bridge",)
+STUDENTS = ("student-0", "张伟", "李娜", "student-3")
 
 
 @pytest.fixture(scope="module")
 def room(tmp_path_factory: pytest.TempPathFactory) -> Class:
     made = Class(Path(tmp_path_factory.mktemp("many")))
     made.set_task(TASK, {"cell_s": 30, "notebook_s": 60})
-    for number, work in enumerate(
-        ("# nothing", "!brctl addbr br-int", 'solve("bridge")', "raise ValueError")
-    ):
-        made.hand_in(f"student-{number}", handed_in(work, *TASK))
+    works = ("# nothing", "!brctl addbr br-int", 'solve("bridge")', "raise ValueError")
+    for student, work in zip(STUDENTS, works, strict=True):
+        made.hand_in(student, handed_in(work, *TASK))
     return made
 
 
@@ -52,7 +52,7 @@ def test_a_run_that_was_killed_goes_on_where_it_was(room: Class) -> None:
     grading.wait()
     first = {path: path.read_bytes() for path in (room.results / "evidence").glob("*.evidence")}
     assert room.kvmbench("grade", "--jobs", "2").code == 0
-    assert points(room) == {"student-0": "0", "student-1": "1", "student-2": "2", "student-3": "0"}
+    assert points(room) == {"student-0": "0", "张伟": "1", "李娜": "2", "student-3": "0"}
     assert all(path.read_bytes() == was for path, was in first.items())
     assert [path.name for path in (room.home / "kb" / "grading").iterdir()] == [".lock"]
 
@@ -75,12 +75,12 @@ def test_a_cluster_gives_the_same_also_when_a_worker_is_killed(room: Class) -> N
 
 
 def test_what_changed_since_is_graded_again_and_nothing_else(room: Class) -> None:
-    kept = room.results / "evidence" / "student-2.evidence"
+    kept = room.results / "evidence" / "李娜.evidence"
     before = kept.read_bytes()
     room.hand_in("student-0", handed_in("!brctl addbr br-int", *TASK))
     room.hand_in("student-4", "no notebook at all")
     assert room.kvmbench("grade").code == 0
-    assert points(room) == {f"student-{n}": p for n, p in enumerate(("1", "1", "2", "0", "0"))}
+    assert points(room) == dict(zip((*STUDENTS, "student-4"), ("1", "1", "2", "0", "0"), strict=True))
     assert kept.read_bytes() == before
 
 
@@ -90,7 +90,7 @@ def test_points_are_scored_again_without_running_anything(room: Class) -> None:
     room.course.write_text(text.replace("[limits]", "[points]\nbr-int-up = 10\n[limits]"))
     try:
         assert room.kvmbench("regrade").code == 0
-        assert points(room)["student-2"] == "11"
+        assert points(room)["李娜"] == "11"
         assert {path: path.read_bytes() for path in (room.results / "evidence").iterdir()} == evidence
         room.course.write_text(text.replace("[limits]", "[points]\nbr-int-upp = 10\n[limits]"))
         assert "'br-int-upp'" in room.kvmbench("regrade").err
@@ -101,7 +101,7 @@ def test_points_are_scored_again_without_running_anything(room: Class) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["grades.csv", "grades.xlsx", "class.html", "feedback/student-1.html", "evidence/student-1.evidence"],
+    ["grades.csv", "grades.xlsx", "class.html", "feedback/张伟.html", "evidence/张伟.evidence"],
 )
 def test_any_changed_file_is_found(room: Class, name: str) -> None:
     path = room.results / name
@@ -135,7 +135,7 @@ def test_the_row_and_the_workbook_say_the_same(room: Class) -> None:
 
 
 def test_every_page_is_there_and_says_what_was_seen(room: Class) -> None:
-    page = (room.results / "feedback" / "student-1.html").read_text()
+    page = (room.results / "feedback" / "张伟.html").read_text()
     assert "the bridge br-int is down" in page
     assert "A bridge that is down passes nothing on" in page
     assert "<svg" in page

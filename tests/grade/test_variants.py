@@ -172,6 +172,15 @@ def test_an_instructors_ranges_draw_the_numbers_that_are_graded_and_the_key_is_n
     assert KEY.decode() not in repr(chosen)
 
 
+def test_names_in_any_script_are_names_of_their_own() -> None:
+    names = ["José", "Josë", "张伟", "李娜", "Ольга", "a/../b", "-rf", "Ada Lovelace"]
+    kept = [student_name(name) for name in names]
+    assert kept[:5] == names[:5]
+    assert kept[5:] == ["a_.._b", "rf", "Ada_Lovelace"]
+    assert student_name("Jose\u0301") == "José"
+    assert len(student_name("张" * 300).encode()) <= 200
+
+
 def test_what_is_said_of_a_variant_is_told_in_the_tutorials_numbers_and_nothing_else_is_changed() -> None:
     plan = replace(
         DRAWN.of("anna").plan, network="10.20.30.0/24", router="10.20.30.247", c1_address="10.20.30.2"
