@@ -46,11 +46,19 @@ def test_pages_that_are_offered_are_told_apart_byte_by_byte(block: mmap.mmap) ->
     assert repr(seen) == "1000 pages, 3 different: 4 MiB could be spared"
 
 
-def test_memory_of_a_file_is_not_counted_as_the_kernel_does_not_look_at_it() -> None:
-    with mmap.mmap(-1, 100 * PAGE) as shared:
-        shared.madvise(mmap.MADV_MERGEABLE)
-        shared.write(bytes(100 * PAGE))
-        assert equal_pages().pages == 0
+def test_pages_of_a_file_count_only_once_they_were_written_to(tmp_path: Path) -> None:
+    """As a guest's memory that woke up from a template: the kernel looks at private pages alone."""
+    template = tmp_path / "template"
+    template.write_bytes(bytes(100 * PAGE))
+    with (
+        template.open("r+b") as file,
+        mmap.mmap(file.fileno(), 0, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ | mmap.PROT_WRITE) as memory,
+    ):
+        memory.madvise(mmap.MADV_MERGEABLE)
+        assert memory[:] == bytes(100 * PAGE), "all of it was read, and so is there"
+        assert equal_pages() == Equal(0, 0)
+        memory[: 3 * PAGE] = b"x" * (3 * PAGE)
+        assert equal_pages() == Equal(3, 1)
 
 
 def test_equal_pages_fall_together_where_this_machine_merges_and_nowhere_else(block: mmap.mmap) -> None:
