@@ -12,7 +12,7 @@ from pathlib import Path
 
 from kvmbench.bench import lifecycle, places, stock
 from kvmbench.errors import KvmbenchError, NoSuchBench, TemplateFailed
-from kvmbench.system import run
+from kvmbench.system import jupyter_terminals, run
 
 
 def say(line: str) -> None:
@@ -98,11 +98,12 @@ def jupyterlab(*, browser: bool, port: int) -> int:
         # Of its thirty lines one matters here: the address, which it prints at any level.
         "--Application.log_level=WARN",
         "--LanguageServerManager.autodetect=False",  # it would run npm, which writes into the home
+        jupyter_terminals.option(),
         *([] if browser else ["--no-browser"]),
         *(["--allow-root"] if os.geteuid() == 0 else []),
     ]
     say(f"starting JupyterLab on {notebooks}; end it with Ctrl-C")
-    os.execv(sys.executable, line)
+    os.execve(sys.executable, line, jupyter_terminals.with_our_programs())
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from kvmbench.bench import places
+from kvmbench.system import jupyter_terminals
 
 COURSE = "kvmbench"
 """the directory in a student's home that holds their notebooks"""
@@ -35,7 +36,8 @@ def main() -> None:
     mine = lay_out(places.notebooks_directory(), Path.home())
     os.chdir(mine)
     line = [sys.executable, "-m", "jupyterhub.singleuser", f"--ServerApp.root_dir={mine}", *OPTIONS]
-    os.execv(sys.executable, [*line, *sys.argv[1:]])
+    line += [jupyter_terminals.option(), *sys.argv[1:]]
+    os.execve(sys.executable, line, jupyter_terminals.with_our_programs())
 
 
 if __name__ == "__main__":
