@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -67,15 +68,15 @@ class Explanation:
     def _repr_html_(self) -> str:
         rows = "".join(_row(part) for part in self.parts)
         rest = "".join(
-            f"<tr><td><i>{html.escape(option)} left out</i></td><td>{html.escape(then)}</td></tr>"
+            f"<tr><td><i>{html.escape(option)} left out</i></td><td>{_prose(then)}</td></tr>"
             for option, then in self.assumed
         )
         wrong = "".join(
-            f"<p><b>{html.escape(each.what)}</b><br>{html.escape(each.hint)}</p>" for each in self.troubles
+            f"<p><b>{html.escape(each.what)}</b><br>{_prose(each.hint)}</p>" for each in self.troubles
         )
         meant = ""
         if self.changes:
-            changes = "".join(f"<li>{html.escape(change)}</li>" for change in self.changes)
+            changes = "".join(f"<li>{_prose(change)}</li>" for change in self.changes)
             meant = f"<p>This cannot be typed as it stands. Probably meant:</p><ul>{changes}</ul>"
         style = 'style="text-align:left;vertical-align:top"'
         table = f"<table {style}>{rows}{rest}</table>".replace("<td>", f"<td {style}>")
@@ -141,11 +142,16 @@ def _indented(text: str, by: int) -> list[str]:
     )
 
 
+def _prose(text: str) -> str:
+    """Words for a page; what stands between backticks is set as code."""
+    return re.sub("`([^`]+)`", r"<code>\1</code>", html.escape(text))
+
+
 def _row(part: Part) -> str:
-    inner = [html.escape(part.does)]
-    inner += [f"<code>{html.escape(words)}</code> {html.escape(does)}" for words, does in part.details]
-    inner += [f"<i>no {html.escape(what)}:</i> {html.escape(then)}" for what, then in part.left_out]
-    inner += [f"<i>{html.escape(note)}</i>" for note in part.notes]
+    inner = [_prose(part.does)]
+    inner += [f"<code>{html.escape(words)}</code> {_prose(does)}" for words, does in part.details]
+    inner += [f"<i>no {html.escape(what)}:</i> {_prose(then)}" for what, then in part.left_out]
+    inner += [f"<i>{_prose(note)}</i>" for note in part.notes]
     inner += [f"today: <code>{html.escape(part.today)}</code>"] if part.today else []
     link = f' <a href="{html.escape(part.manual)}">manual</a>' if part.manual else ""
     return f"<tr><td><code>{html.escape(part.words)}</code>{link}</td><td>{'<br>'.join(inner)}</td></tr>"

@@ -104,6 +104,16 @@ def quoted(words: Iterable[str]) -> str:
     return shlex.join(words)
 
 
+_CONTINUED = re.compile(r"""('[^']*')|("(?:[^"\\]|\\.)*")|(\\[^\r\n])|\\\r?\n""", re.DOTALL)
+"""what is quoted, and the end of a row that goes on in the next one"""
+
+
+def _as_one_row(found: re.Match[str]) -> str:
+    """Within '…' a backslash is a backslash; within "…" the two rows are joined without a blank (sh(1))."""
+    alone, double, escaped = found.groups()
+    return alone or escaped or (re.sub(r"\\\r?\n", "", double) if double else " ")
+
+
 def split(text: str) -> tuple[str, ...]:
     """A typed line's words, as the shell would hand them over.
 
@@ -115,7 +125,7 @@ def split(text: str) -> tuple[str, ...]:
             f"this line has {len(text)} characters", "A command line is shorter: paste one line only."
         )
     try:
-        words = tuple(shlex.split(re.sub(r"\\\r?\n", " ", text)))
+        words = tuple(shlex.split(_CONTINUED.sub(_as_one_row, text)))
     except ValueError:
         raise BadInput(
             "a quotation in this line has no end", "Close it, or take the quotation mark out."

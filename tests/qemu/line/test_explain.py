@@ -107,6 +107,12 @@ def test_text_and_page_say_the_same_and_the_page_is_safe() -> None:
         assert words in told._repr_html_()
 
 
+def test_what_stands_between_backticks_is_set_as_code_on_the_page() -> None:
+    told = explain("qemu-kvm -boot order=dc,once=d")
+    assert "after a reset `order` counts" in repr(told)
+    assert "after a reset <code>order</code> counts" in told._repr_html_()
+
+
 @pytest.mark.parametrize(
     ("pasted", "meant"),
     [

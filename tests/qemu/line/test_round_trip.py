@@ -11,7 +11,7 @@ from kvmbench.errors import BadInput
 from kvmbench.model import Drive, Nic
 from kvmbench.qemu import options
 from kvmbench.qemu.line import Description, Disk, Spelling, parse, qemu_argv
-from kvmbench.qemu.line.words import quoted
+from kvmbench.qemu.line.words import quoted, split
 from tests.qemu.line import fuzz
 from tests.qemu.line.strategies import GUEST
 
@@ -27,6 +27,11 @@ def test_what_is_built_from_a_description_reads_as_that_description(
     words = qemu_argv(guest, spelling)
     assert parse(words) == guest
     assert parse(quoted(words)) == guest  # typed in a shell it is the same line
+
+
+def test_a_row_that_goes_on_is_joined_and_a_backslash_in_quotes_is_what_the_shell_makes_of_it() -> None:
+    typed = "qemu-kvm -m 256 \\\n -name 'a\\\nb' \"c\\\nd\""
+    assert split(typed) == ("qemu-kvm", "-m", "256", "-name", "a\\\nb", "cd")
 
 
 @pytest.mark.parametrize("line", fuzz.GOOD)
