@@ -16,13 +16,13 @@ from kvmbench.measure.clock import seconds
 from kvmbench.measure.figures import Samples
 from kvmbench.system import run
 
-NOTEBOOK = "06-bridge.ipynb"
+NOTEBOOK = "05-netns.ipynb"
 _TIMEOUT_S = 300.0
 _ASSIGNMENT = "network"
 
 
 def one_submission(samples: Samples, *, peers: bool) -> None:
-    """The course's notebook of the bridge, handed in as it is."""
+    """The notebook of namespaces, handed in as it is."""
     course = places.notebooks_directory()
     if course is None:
         samples.missing["graded"] = "the course's notebooks are not here"

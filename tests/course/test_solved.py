@@ -71,6 +71,7 @@ def mistaken(
     """What the checks of a step say while somebody has made a mistake in it; it is mended afterwards."""
     step, mistake = request.param
     if step.mistakes[0] is mistake:  # mending a mistake in one step may have cost a later one its guests
+        bench.hand("catch_up", step.slug)
         bench.hand("solve", step.slug)
     line = Fault(step, mistake).symptom
     if line not in healthy:
