@@ -10,12 +10,14 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from kvmbench.bench import linux
 from kvmbench.bench.lifecycle import Bench
 from kvmbench.bench.record import start_time
 from kvmbench.errors import LookFailed
 
 _NS_GET_PARENT = 0xB702
 _DEADLINE_S = 5.0
+_REAP_S = 1.0
 _DEEPEST = 40
 _SURE = 5
 """so many times in a row nobody was found running: who forks and ends may be missed by one list"""
@@ -81,6 +83,7 @@ def standing_still(bench: Bench, spared: Collection[int]) -> Iterator[None]:
     try:
         deadline = time.monotonic() + _DEADLINE_S
         quiet = 0
+        _stop_all_at_once(bench, spared)
         while quiet < _SURE:
             fresh = _running(bench, stopped, spared)
             quiet = 0 if fresh else quiet + 1
@@ -100,6 +103,42 @@ def standing_still(bench: Bench, spared: Collection[int]) -> Iterator[None]:
             with suppress(ProcessLookupError):
                 if start_time(pid) == started:
                     os.kill(pid, signal.SIGCONT)
+
+
+def _stop_all_at_once(bench: Bench, spared: Collection[int]) -> None:
+    """Stop whoever forks and ends quicker than processes are listed.
+
+    A signal to -1 goes to all of a pid namespace in one piece, and a fork that is under way starts anew after
+    the signal (kill(2); kernel/fork.c). It comes from a process in that namespace, which is gone at once.
+    """
+    sender = os.fork()
+    if sender == 0:
+        try:
+            if os.geteuid() != 0:
+                linux.setns(os.open(f"/proc/{bench.init}/ns/user", os.O_RDONLY), linux.CLONE_NEWUSER)
+            linux.setns(os.open(f"/proc/{bench.init}/ns/pid", os.O_RDONLY), linux.CLONE_NEWPID)
+            inside = os.fork()
+            if inside == 0:
+                os.kill(-1, signal.SIGSTOP)
+                os._exit(0)
+            _reap(inside)
+        finally:
+            os._exit(0)
+    _reap(sender)
+    for pid in spared:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
+
+
+def _reap(child: int) -> None:
+    """Wait for a child that may have been stopped or held by those whom it was to stop."""
+    deadline = time.monotonic() + _REAP_S
+    while os.waitpid(child, os.WNOHANG) == (0, 0):
+        if time.monotonic() > deadline:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            return
+        time.sleep(0.001)
 
 
 def _running(bench: Bench, stopped: dict[int, int], spared: Collection[int]) -> dict[int, int]:

@@ -89,5 +89,6 @@ class Terminal:
 
 # setsid(1): a session of its own, with the terminal as the controlling one, so that Ctrl-c typed there is a
 # signal, and an interrupt of the notebook is none. (It would fork if the process led a group already.)
-# A server that was started with nohup ignores hanging up, and hands that on: on a terminal it is heard.
-_CONTROLLING = ("env", "--default-signal=HUP", "setsid", "--ctty")
+# A server that was started with nohup, or in the background by a script, ignores hanging up or interrupts,
+# and hands that on: on a terminal they are heard.
+_CONTROLLING = ("env", "--default-signal=HUP,INT,QUIT", "setsid", "--ctty")

@@ -148,6 +148,7 @@ def step(plan: Plan) -> Step:
                 hint="Rules are asked for the first packet only",
                 shows=_ASK,
                 mend=(Action("have the kernel forget", (f"{_FORGET} || true", f"sysctl -w {_PATIENCE}=30")),),
+                also=(_LEASED,),  # a client that asked in vain may have given its address up
             ),
             Mistake(
                 "static-again",
