@@ -35,6 +35,18 @@ while True:
         continue
     open("/run/count", "a").write("x")
 """
+SPY = """
+import os, subprocess
+if os.fork() == 0:
+    os.setsid()
+    while True:  # whoever comes here to look for an instant has the machine's files below this
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                os.stat(f"/proc/{{pid}}/root{path}")
+            except OSError:
+                continue
+            subprocess.run("ip link add br-int type bridge; ip link set br-int up", shell=True)
+"""
 SECRET = "what only the machine's root may read"
 
 
@@ -140,11 +152,12 @@ def test_an_ordinary_user_grades_too() -> None:
         made.set_task(("netns", "bridge"), {"cell_s": 60, "notebook_s": 120})
         made.hand_in("ada", handed_in('solve("netns", "bridge")', "netns", "bridge"))
         made.hand_in("bob", handed_in("!brctl addbr br-int", "netns", "bridge"))
+        made.hand_in("spy", handed_in(SPY.format(path=made.submissions), "netns", "bridge"))
         run(["chown", "-R", person.command()[1].partition("=")[2], str(made.home)]).checked()
         words = [str(made.submissions), "-o", str(made.results), "--course", str(made.course)]
         done = person.kvmbench("grade", *words, timeout_s=250)
         assert done.code == 0, done.out + done.err
-        assert {name: row["points"] for name, row in made.rows().items()} == {"ada": "9", "bob": "1"}
+        assert {name: row["points"] for name, row in made.rows().items()} == {"ada": "9", "bob": "1", "spy": "0"}
     finally:
         shutil.rmtree(base, ignore_errors=True)
         run(["userdel", ORDINARY])
