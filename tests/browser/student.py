@@ -168,6 +168,8 @@ class Student:
                 self.cell(number).scroll_into_view_if_needed()
                 self.shoot(cell.id)
         checking = [n for n, cell in enumerate(self.cells) if re.search(r"(?m)^check\(", cell.source)]
+        if self.name == "00-welcome":  # its one check is there to show what a failing one looks like
+            checking = []
         if checking and "failed" in self.said(checking[-1]):
             self.stumble(checking[-1], "in order", "the last check failed")
         self.look_through()

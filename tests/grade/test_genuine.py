@@ -4,27 +4,24 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
 from ipaddress import IPv4Interface
 from pathlib import Path
 
 import pytest
 
-from kvmbench.bench import aside, beneath, enter, frozen, lifecycle
+from kvmbench.bench import aside, beneath, enter, frozen
 from kvmbench.bench.genuine import tap_namespaces
 from kvmbench.bench.lifecycle import Bench
 from kvmbench.bench.started import Started
-from kvmbench.bench.stock import Stock
-from kvmbench.bench.strict import Strict
 from kvmbench.errors import GuestSilent
 from kvmbench.grade.genuine import connected
 from kvmbench.grade.questions import from_here
 from kvmbench.grade.wiretap import Frame, owns_address
 from kvmbench.model import Guest, Inside, Nic, Probe
+from tests.grade.conftest import STRICT
 
 pytestmark = pytest.mark.bench
 
-STRICT = Strict(disk_mib=64, processes=100)
 LISTENS = """
 import socket, time
 listening = socket.socket(socket.AF_UNIX)
@@ -51,17 +48,6 @@ for n in 1 2; do
 done
 ip address add 10.1.1.254/24 dev br0
 """
-
-
-@pytest.fixture
-def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
-    monkeypatch.setenv("KVMBENCH_HOME", str(tmp_path / "kb"))
-    made = lifecycle.ensure("genuine", Stock(), workdir=Path("/root"), strict=STRICT)
-    try:
-        yield made
-    finally:
-        made.let_go()
-        lifecycle.destroy("genuine")
 
 
 def started(bench: Bench, name: str, program: str) -> tuple[Started, int]:

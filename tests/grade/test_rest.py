@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from kvmbench.bench import enter, lifecycle
+from kvmbench.bench import enter
 from kvmbench.bench.lifecycle import Bench
 from kvmbench.bench.started import Started
 from kvmbench.bench.stock import Stock
-from kvmbench.bench.strict import Strict
 from kvmbench.errors import LookFailed
 from kvmbench.grade import rest
 from kvmbench.grade.look import Wanted, look
+from tests.grade.conftest import STRICT
 
 pytestmark = pytest.mark.bench
 
-STRICT = Strict(disk_mib=64, processes=100)
 SET_UP = """
 ip link add br0 type bridge; ip link set br0 up; ip netns add room; ip link add a type veth peer name b
 ip link set b netns room; sysctl -qw net.ipv4.ip_forward=0; touch /run/set-up
@@ -34,21 +31,10 @@ AT_ONCE = {
 }
 
 
-@pytest.fixture
-def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
-    monkeypatch.setenv("KVMBENCH_HOME", str(tmp_path / "kb"))
-    made = lifecycle.ensure("rest", Stock(), workdir=Path("/root"), strict=STRICT)
-    enter.capture(made, ["sh", "-c", SET_UP]).checked()
-    _settled(made)
-    try:
-        yield made
-    finally:
-        made.let_go()
-        lifecycle.destroy("rest")
-
-
-def _settled(bench: Bench) -> None:
+@pytest.fixture(autouse=True)
+def settled(bench: Bench) -> None:
     """A new link is told of once more a second later (linkwatch), and IPv6 looks for its like (RFC 4862)."""
+    enter.capture(bench, ["sh", "-c", SET_UP]).checked()
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
         with rest.listened_to(bench) as networks:

@@ -16,14 +16,13 @@ from kvmbench.bench import beneath, enter, frozen, lifecycle, room, usage
 from kvmbench.bench.lifecycle import Bench
 from kvmbench.bench.started import Started
 from kvmbench.bench.stock import Stock
-from kvmbench.bench.strict import Strict
 from kvmbench.system import run
 from tests.bench.conftest import ORDINARY, ordinary_person
 from tests.grade.classes import Class, handed_in
+from tests.grade.conftest import STRICT
 
 pytestmark = pytest.mark.bench
 
-STRICT = Strict(disk_mib=64, processes=100)
 COUNT = "n=0; while :; do n=$((n+1)); echo $n >/run/count; done"
 CHAIN = """
 import os
@@ -48,17 +47,6 @@ if os.fork() == 0:
             subprocess.run("ip link add br-int type bridge; ip link set br-int up", shell=True)
 """
 SECRET = "what only the machine's root may read"
-
-
-@pytest.fixture
-def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
-    monkeypatch.setenv("KVMBENCH_HOME", str(tmp_path / "kb"))
-    made = lifecycle.ensure("still", Stock(), workdir=Path("/root"), strict=STRICT)
-    try:
-        yield made
-    finally:
-        made.let_go()
-        lifecycle.destroy("still")
 
 
 @pytest.fixture
@@ -157,7 +145,11 @@ def test_an_ordinary_user_grades_too() -> None:
         words = [str(made.submissions), "-o", str(made.results), "--course", str(made.course)]
         done = person.kvmbench("grade", *words, timeout_s=250)
         assert done.code == 0, done.out + done.err
-        assert {name: row["points"] for name, row in made.rows().items()} == {"ada": "9", "bob": "1", "spy": "0"}
+        assert {name: row["points"] for name, row in made.rows().items()} == {
+            "ada": "9",
+            "bob": "1",
+            "spy": "0",
+        }
     finally:
         shutil.rmtree(base, ignore_errors=True)
         run(["userdel", ORDINARY])
