@@ -45,7 +45,7 @@ class Tcpdump(ipywidgets.VBox):  # type: ignore[misc]
         self.said = ipywidgets.HTML()
         self.table = ipywidgets.HTML()
         self.table.layout.max_height, self.table.layout.overflow = "360px", "auto"
-        where = ipywidgets.Label("Click interfaces in the picture below, or type their names:")
+        where = ipywidgets.HTML("Click interfaces in the picture below, or type their names:")
         bar = ipywidgets.HBox([self.what, self.go, self.file, self.keep])
         bar.layout.flex_flow = "row wrap"
         super().__init__([where, self.places, bar, self.said, self.table, self.picture])
