@@ -8,6 +8,7 @@ In a notebook whose kernel runs on a bench:
     progress()          the whole course at a glance; it survives restarts and resets
     picture("bridge")   the network drawn; what the step asks for and is missing is dashed
     concept("hooks")    an idea drawn that no look can show: layers, guest, virtio, hooks, dhcp
+    rounds({…})         times measured in rounds: medians, each round, and how many times longer
     commands("bridge")  the lines of the reference solution
     solve("bridge")     carry them out
     catch_up("bridge")  bring the bench to where the step begins
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
         catch_up,
         check,
         commands,
-        concept,
         console,
         create,
         guest,
@@ -53,6 +53,8 @@ if TYPE_CHECKING:
         specification,
         terminal,
     )
+    from kvmbench.topology.concepts import concept
+    from kvmbench.topology.draw_rounds import rounds
     from kvmbench.widgets.creator import VMCreator
     from kvmbench.widgets.form import form
     from kvmbench.widgets.guests import GuestTable
@@ -82,6 +84,7 @@ __all__ = [
     "picture",
     "predict",
     "progress",
+    "rounds",
     "screen",
     "solve",
     "specification",
@@ -90,12 +93,19 @@ __all__ = [
 ]
 
 
+_ELSEWHERE = dict.fromkeys(("GuestTable", "VMCreator", "form", "live", "predict", "tcpdump"), "widgets") | {
+    "concept": "topology.concepts",
+    "rounds": "topology.draw_rounds",
+}
+"""what neither `lesson` nor `learner` has, by the module that does"""
+
+
 def __getattr__(name: str) -> Any:
     """The names above are fetched when they are first used, so that importing kvmbench stays quick."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if name in ("GuestTable", "VMCreator", "form", "live", "predict", "tcpdump"):
-        return getattr(import_module("kvmbench.widgets"), name)
+    if name in _ELSEWHERE:
+        return getattr(import_module(f"kvmbench.{_ELSEWHERE[name]}"), name)
     rooms = [import_module("kvmbench.lesson"), import_module("kvmbench.learner")]
     # Importing them bound the name `check` to the room of that name: now all of them are the functions.
     found = {each: getattr(room, each) for room in rooms for each in __all__ if hasattr(room, each)}

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from kvmbench.model import Snapshot
     from kvmbench.observe.packets import Capture
     from kvmbench.topology import Picture
-    from kvmbench.topology.concept import Concept
     from kvmbench.widgets import Console, Monitor, Screen, TerminalView
 
 
@@ -163,17 +162,6 @@ def picture(step: str | None = None) -> Picture:
     from kvmbench.topology import picture as draw
 
     return draw(look(), course.wanted(step) if step else ())
-
-
-def concept(name: str) -> Concept:
-    """An idea drawn, such as `concept("hooks")`: what no look at a bench can show.
-
-    Raises:
-        BadInput: there is no drawing of that name.
-    """
-    from kvmbench.topology.concepts import concept as drawn
-
-    return drawn(name)
 
 
 def solve(*steps: str, instant: bool = True) -> Lines:

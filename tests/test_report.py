@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import io
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from ipaddress import IPv4Interface
 
+import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
-from kvmbench import forgotten, report, shown
+from kvmbench import report, shown, tracebacks
 from kvmbench.course import Result
 from kvmbench.lesson import OWN_NUMBERS, Report
 from kvmbench.model import Image, Link, Netns, Snapshot
@@ -57,19 +59,39 @@ def test_an_error_in_a_notebook_is_two_lines_too() -> None:
     assert "Traceback" not in printed.getvalue()
 
 
-def test_a_name_that_nobody_imported_is_told_in_two_lines_and_any_other_as_python_does() -> None:
+@pytest.fixture
+def said() -> Iterator[Callable[[str], str]]:
+    """What a notebook says of a cell."""
     shell = InteractiveShell.instance()
-    try:
-        forgotten.load_ipython_extension(shell)
-        with contextlib.redirect_stdout(io.StringIO()) as ours:
-            shell.run_cell("check('veth')")  # type: ignore[no-untyped-call]  # IPython's
-        with contextlib.redirect_stdout(io.StringIO()) as theirs:
-            shell.run_cell("chek('veth')")  # type: ignore[no-untyped-call]  # IPython's
-    finally:
-        InteractiveShell.clear_instance()
-    assert ours.getvalue().splitlines() == forgotten.words("check")
-    assert "Traceback" in theirs.getvalue()
-    assert "kvmbench" not in theirs.getvalue()
+    tracebacks.load_ipython_extension(shell)
+
+    def say(cell: str) -> str:
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            shell.run_cell(cell, store_history=True)  # type: ignore[no-untyped-call]  # IPython's
+        return printed.getvalue()
+
+    yield say
+    InteractiveShell.clear_instance()
+
+
+def test_a_name_that_nobody_imported_is_told_in_two_lines_and_any_other_as_python_does(
+    said: Callable[[str], str],
+) -> None:
+    assert said("check('veth')").splitlines() == tracebacks.not_imported("check")
+    theirs = said("chek('veth')")
+    assert "Traceback" in theirs
+    assert "kvmbench" not in theirs
+
+
+def test_a_shell_cell_that_failed_is_told_in_two_lines_and_a_command_of_ones_own_as_python_does(
+    said: Callable[[str], str],
+) -> None:
+    assert said("%%bash\nset -e\ntrue; exit 3\n").splitlines()[-2:] == tracebacks.shell_failed(3)
+    assert "with exit code 3" in tracebacks.shell_failed(3)[0]
+    assert said("%%bash\nkill -9 $$\n").splitlines()[-2:] == tracebacks.shell_failed(-9)
+    assert "by SIGKILL" in tracebacks.shell_failed(-9)[0]
+    assert said("%%bash\ntrue\n") == ""
+    assert "Traceback" in said("import subprocess\nsubprocess.run(['false'], check=True)")
 
 
 def test_a_hint_in_the_page_sets_as_code_what_is_typed() -> None:

@@ -29,9 +29,9 @@ from tests.browser.lab import NOTEBOOKS, chromium, open_notebook, served, shoot
 
 RUN = re.compile(r"\[\d+\]")
 BLANKS = {
-    "01": ("-machine",),
+    "01": ("-cpu",),
     "02": ("menu",),
-    "03": ("info",),
+    "03": ("map",),
     "04": ("details",),
     "05": ("10.2.2.1",),
     "06": ("ageing_time",),
@@ -191,7 +191,7 @@ class Student:
         when = "in the wrong order"
         check = self.checks[0] if self.checks else len(self.cells) - 1
         middle = len(self.cells) // 2
-        self.run(check, when)  # before the first cell: two lines, see kvmbench.forgotten
+        self.run(check, when)  # before the first cell: two lines, see kvmbench.tracebacks
         self.run(0, when)
         if "Traceback" in self.run(check, when):
             self.stumble(check, when, "a check before anything was done is no check")
