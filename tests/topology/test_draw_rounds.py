@@ -7,6 +7,8 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
+from matplotlib.text import Text
 
 from kvmbench.errors import BadInput
 from kvmbench.topology.draw_rounds import Rounds, rounds
@@ -36,6 +38,12 @@ def test_the_drawing_holds_each_word_and_a_dot_for_each_round() -> None:
     assert dots == [3, 3, 2, 2, 2]
 
 
+def on_scale(place: Axes) -> list[Text]:
+    """The numbers below it; matplotlib keeps one more, which it does not draw."""
+    end = place.get_xlim()[1]
+    return [text for at, text in zip(place.get_xticks(), place.get_xticklabels(), strict=True) if at <= end]
+
+
 @pytest.mark.parametrize("longest", [0.01, 0.35, 1234.5])
 def test_no_words_lie_on_others_nor_leave_the_page(longest: float) -> None:
     figure = Rounds(
@@ -48,13 +56,7 @@ def test_no_words_lie_on_others_nor_leave_the_page(longest: float) -> None:
     boxes = [
         text.get_window_extent()
         for place in figure.axes
-        for text in (
-            *place.texts,
-            place.title,
-            place.xaxis.label,
-            *place.get_xticklabels(),
-            *place.get_yticklabels(),
-        )
+        for text in (*place.texts, place.title, place.xaxis.label, *place.get_yticklabels(), *on_scale(place))
     ]
     assert not any(one.overlaps(other) for one, other in combinations(boxes, 2))
     assert all(box.x0 >= 0 and box.x1 <= figure.bbox.x1 for box in boxes)
