@@ -12,7 +12,7 @@ from pathlib import Path
 
 from kvmbench.bench import lifecycle, places, stock
 from kvmbench.errors import KvmbenchError, NoSuchBench, TemplateFailed
-from kvmbench.system import jupyter_terminals, run
+from kvmbench.system import course_place, jupyter_terminals, run
 
 
 def say(line: str) -> None:
@@ -83,14 +83,14 @@ QUIET = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "
 
 
 def jupyterlab(*, browser: bool, port: int) -> int:
-    """Start JupyterLab on the course's notebooks; it takes this process's place."""
+    """Start JupyterLab on the course's notebooks, or on an own course; it takes this process's place."""
     stock_up()
     overrides = Path(sys.prefix, "share", "jupyter", "lab", "settings", "overrides.json")
     if not overrides.exists():
         with suppress(OSError):  # the environment is somebody else's: then they are asked about news
             overrides.parent.mkdir(parents=True, exist_ok=True)
             overrides.write_text(json.dumps(QUIET))
-    notebooks = places.notebooks_directory() or Path.cwd()
+    notebooks = course_place.named() or places.notebooks_directory() or Path.cwd()
     line = [
         *(sys.executable, "-m", "jupyterlab"),
         *(f"--ServerApp.root_dir={notebooks}", f"--ServerApp.port={port}"),

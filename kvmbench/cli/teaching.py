@@ -44,7 +44,8 @@ def new_step(
 
     for path in make(name, into):
         print(path)
-    print(f"\nTry it: kvmbench --course {into} check {name}; test it: pytest {into / 'tests'}")
+    print(f"\nTry it: kvmbench --course {into} solve {name}, then check {name}")
+    print(f"In JupyterLab: kvmbench --course {into} up; its test: pytest {into / 'tests'}")
 
 
 @app.command()

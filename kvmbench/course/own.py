@@ -7,6 +7,7 @@ a course is read only where --course or KVMBENCH_COURSE names it, never because 
 
 from __future__ import annotations
 
+import os
 import re
 import traceback
 from collections.abc import Callable, Sequence
@@ -21,6 +22,7 @@ from kvmbench.course.step import Step
 from kvmbench.errors import BadInput, KvmbenchError
 from kvmbench.model import Netns, Snapshot
 from kvmbench.system.course_place import COURSE_FILE
+from kvmbench.system.outside import SERVICE
 
 _SLUG = re.compile(r"[a-z][a-z0-9-]*")
 
@@ -43,8 +45,7 @@ def places_of(course: Path) -> Places:
         found = msgspec.toml.decode(file.read_bytes(), type=Places)
     except OSError as error:
         raise BadInput(
-            f"there is no course in {course}: {file.name}: {error.strerror}",
-            f"Make one there: kvmbench new-step NAME --in {course}; is it on this bench (--mount {course})?",
+            f"there is no course in {course}: {file.name}: {error.strerror}", _where_to_get_it(course)
         ) from None
     except msgspec.DecodeError as error:
         raise BadInput(f"{file} is no course file: {error}", 'It is TOML, such as: steps = "steps"') from None
@@ -54,6 +55,16 @@ def places_of(course: Path) -> Places:
                 f"{file}: {where} lies outside of the course", "Name directories that lie beside course.toml."
             )
     return found
+
+
+def _where_to_get_it(course: Path) -> str:
+    if not (SERVICE / "bench.json").exists():
+        return f"Make one there: kvmbench new-step NAME --in {course}"
+    bench = os.environ.get("KVMBENCH_BENCH", "default")
+    return (
+        "This bench is older than the course and does not show it. On the machine, in a terminal: "
+        f"kvmbench bench reset {bench} --mount {course}"
+    )
 
 
 def files_of(course: Path) -> tuple[Path, ...]:

@@ -10,16 +10,20 @@ from typing import Any
 import nbformat
 
 from kvmbench import course
+from kvmbench.course.own import files_of
 from kvmbench.errors import BadInput
 from kvmbench.grade import rubric
 from kvmbench.grade.rubric import Course
 from kvmbench.system import course_place
 
+_STEPS = "steps"
+
 
 def handout(notebooks: Sequence[Path], output: Path) -> tuple[Path, ...]:
     """Write them: solutions out, check cells locked, their points those of the steps that they check.
 
-    Nothing is written unless all of them can be; what is there already is not written over.
+    Beside notebooks of an own course go its steps: `check("…")` needs them on a student's bench. Its keys and
+    points stay. Nothing is written unless all can be; what is there already is not written over.
 
     Raises:
         BadInput: nbgrader is missing or refuses a notebook, or there is such a file already.
@@ -27,18 +31,28 @@ def handout(notebooks: Sequence[Path], output: Path) -> tuple[Path, ...]:
     named = course_place.named()
     set_by = rubric.load(named / course_place.COURSE_FILE).course if named else Course()
     made = {output / path.name: _student_version(path, set_by) for path in notebooks}
+    made |= _steps_beside(output, named) if named else {}
     there = next((path for path in made if path.exists()), None)
     if there is not None:
         raise BadInput(f"there is a file {there} already", "Name another directory: -o DIRECTORY")
     try:
-        output.mkdir(parents=True, exist_ok=True)
         for path, text in made.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
     except OSError as error:
         raise BadInput(
             f"{output} cannot be written to: {error.strerror}", "Name another directory: -o DIRECTORY"
         ) from None
     return tuple(made)
+
+
+def _steps_beside(output: Path, course: Path) -> dict[Path, str]:
+    """A course of the steps alone, as a kernel finds it around its notebook."""
+    modules = files_of(course)
+    if not modules:
+        return {}
+    steps = {output / _STEPS / path.name: path.read_text() for path in modules}
+    return {output / course_place.COURSE_FILE: f'steps = "{_STEPS}"\n', **steps}
 
 
 def _student_version(path: Path, set_by: Course) -> str:

@@ -7,6 +7,7 @@ import os
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import nbformat
 import pytest
@@ -131,6 +132,51 @@ def test_a_student_version_has_no_solution_and_locked_checks_with_their_points(
     assert given.metadata.kvmbench.notebook == "01-lamp"
     again = kvmbench(home, "--course", "mine", "handout", "lamp", "-o", "given")
     assert (again.code, len(again.err.splitlines())) == (2, 2)
+
+
+@pytest.mark.bench
+def test_a_student_who_has_the_handed_out_directory_alone_works_it_through(home: Path, course: Path) -> None:
+    """The check in it needs the course's steps; the course's keys and points stay with the instructor."""
+    pytest.importorskip("nbgrader")
+    kvmbench(home, "--course", "mine", "handout", "-o", "desks/theirs").checked()
+    theirs = home / "desks" / "theirs"
+    assert (theirs / "course.toml").read_text() == 'steps = "steps"\n'
+    assert (theirs / "steps" / "lamp.py").read_text() == (course / "steps" / "lamp.py").read_text()
+    given = json.loads((theirs / "01-lamp.ipynb").read_text())
+    mine = json.loads((course / "notebooks" / "01-lamp.ipynb").read_text())
+    typed = {cell["id"]: cell["source"] for cell in mine["cells"]}
+    for cell in given["cells"]:
+        if cell["id"].startswith("do-"):
+            assert "SOLUTION" not in "".join(cell["source"])
+            cell["source"] = typed[cell["id"]]
+    (theirs / "01-lamp.ipynb").write_text(json.dumps(given))
+    told = kvmbench(home, "tour", "desks/theirs/01-lamp.ipynb").checked()
+    assert "8 passed, 1 failed" in told.out, told.out  # what it breaks, it mends
+
+
+@pytest.mark.bench
+def test_up_serves_the_own_course_and_not_the_tutorial(
+    home: Path, course: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = pytest.importorskip("tests.browser.lab", reason="playwright is not installed")
+    monkeypatch.setenv("KVMBENCH_COURSE", str(course))
+    with lab.served("never-made", home / "served") as address:
+        server, token = address.split("/lab?")
+        with urlopen(f"{server}/api/contents/notebooks?{token}", timeout=20) as answer:
+            there = json.load(answer)["content"]
+    assert [each["name"] for each in there] == ["01-lamp.ipynb"]
+
+
+@pytest.mark.bench
+def test_a_bench_that_does_not_show_the_course_says_what_to_type(home: Path, course: Path) -> None:
+    kvmbench(home, "bench", "create", "older").checked()
+    try:
+        line = ["env", f"KVMBENCH_COURSE=/nowhere{course}", "kvmbench", "check", "lamp"]
+        said = kvmbench(home, "exec", "--bench", "older", "--", *line)
+        assert said.code == 2
+        assert f"kvmbench bench reset older --mount /nowhere{course}" in " ".join(said.err.split())
+    finally:
+        kvmbench(home, "bench", "destroy", "older")
 
 
 @pytest.mark.parametrize(
