@@ -42,7 +42,9 @@ def grade(
 
     if places.on_bench():
         raise BadInput("a bench is no place to grade on", "Type it on the machine itself.")
-    sys.exit(grading.grade(submissions, output, jobs=jobs, cluster=cluster, course=_course(course), key=key))
+    sys.exit(
+        grading.grade(submissions, output, jobs=jobs, cluster=cluster, course=course_file(course), key=key)
+    )
 
 
 @app.command()
@@ -50,7 +52,7 @@ def regrade(results: ResultsOf, course: CourseFile = None, key: KeyFile = None) 
     """Score the same evidence again, under another course file; nothing is run."""
     from kvmbench.grade import grading
 
-    sys.exit(grading.regrade(results, course=_course(course), key=key))
+    sys.exit(grading.regrade(results, course=course_file(course), key=key))
 
 
 @app.command()
@@ -61,8 +63,11 @@ def verify(results: ResultsOf, key: KeyFile = None) -> None:
     sys.exit(grading.verify(results, key=key))
 
 
-def _course(given: Path | None) -> Path | None:
-    """The course file; where it has steps of the instructor's own, they count from here on."""
+def course_file(given: Path | None) -> Path | None:
+    """The course file, by its own name or its directory's, else that of the course in use.
+
+    Where it has steps of the instructor's own, they count from here on.
+    """
     named = course_place.named()
     if given is None:
         return named / course_place.COURSE_FILE if named else None

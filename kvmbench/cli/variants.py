@@ -20,7 +20,11 @@ def variant(
     student: Annotated[str, typer.Option(help="Whose numbers.")],
     key: Annotated[Path | None, typer.Option(help="A file with the course's key.")] = None,
     course: Annotated[
-        Path | None, typer.Option(help="The course file whose [variants] name the key and the ranges.")
+        Path | None,
+        typer.Option(
+            help="The course file whose [variants] name the key and the ranges, or its directory.",
+            show_default=False,
+        ),
     ] = None,
     name: BenchOption = None,
     classmates: Annotated[
@@ -56,13 +60,15 @@ def variant(
 
 
 def _drawn(key: Path | None, course: Path | None) -> ClassVariants:
-    """How numbers are drawn: by a key alone, or as a course file says."""
+    """How numbers are drawn: by a key alone, or as a course file says, else that of the course in use."""
+    from kvmbench.cli.grading import course_file
     from kvmbench.grade import rubric
     from kvmbench.grade.variants import ClassVariants
 
     if course is None and key is not None:
         return ClassVariants(_read(key))
-    drawn = rubric.load(course).variants if course is not None else None
+    file = course_file(course)
+    drawn = rubric.load(file).variants if file is not None else None
     if drawn is None or key is not None:
         raise BadInput(
             "whose key draws the numbers is not told, or told twice",

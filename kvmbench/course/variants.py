@@ -165,18 +165,28 @@ def plan_written(plan: Plan) -> list[str]:
 def foreign_values(seen: Snapshot, own: Variant, others: Iterable[Variant]) -> tuple[Foreign, ...]:
     """Values on a bench that were drawn for other students of the class, and not for this one; pure.
 
-    A value that two students share by chance names both: one value is a question, several of one student are
-    an answer.
+    Any other host of somebody's bridge network counts too: an instructor's own steps ask for such hosts. A
+    value that two students share by chance names both: one value is a question, several of one student are an
+    answer.
     """
     here = _values_on(seen)
     mine = {*own.values().values(), *Variant("", TUTORIAL).values().values()}
-    return tuple(
-        Foreign(other.student, what, value)
-        for other in others
-        if other.student != own.student
-        for what, value in other.values().items()
-        if value in here and value not in mine
-    )
+    home = {own.plan.network, TUTORIAL.network}
+    found: list[Foreign] = []
+    for other in others:
+        if other.student == own.student:
+            continue
+        named = {value: what for what, value in other.values().items() if value in here and value not in mine}
+        hosts = _hosts(here, other.plan.network) if other.plan.network not in home else []
+        named |= {host: "a host of the bridge's network" for host in hosts if host not in named}
+        found += [Foreign(other.student, what, value) for value, what in named.items()]
+    return tuple(found)
+
+
+def _hosts(values: Iterable[str], network: str) -> list[str]:
+    """Those of the values that are addresses of a /24 network, in order."""
+    start = network.removesuffix("0/24")
+    return sorted((value for value in values if value.startswith(start)), key=lambda one: (len(one), one))
 
 
 def _values_on(seen: Snapshot) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import sys
@@ -110,6 +111,32 @@ def test_a_right_submission_gets_all_points_and_one_without_work_does_not(home: 
     assert rows["bob"] == ["1", "of", "5"], graded.out
     again = kvmbench(home, "regrade", "results", "--course", "mine/course.toml").checked()
     assert "5 of 5" in again.out
+
+
+@pytest.mark.bench
+def test_with_variants_each_is_graded_by_their_own_numbers_and_a_classmates_host_is_told(
+    tmp_path: Path,
+) -> None:
+    """A host of an own step, 150, is in no list of a variant's values: whose network it is of tells."""
+    kvmbench(tmp_path, "new-step", "lamp", "--in", "mine").checked()
+    (tmp_path / "mine" / "class.key").write_bytes(KEY)
+    (tmp_path / "mine" / "class.key").chmod(0o600)
+    (tmp_path / "mine" / "course.toml").open("a").write('[variants]\nkey = "class.key"\n')
+    text = (tmp_path / "mine" / "notebooks" / "01-lamp.ipynb").read_text()
+    (tmp_path / "submissions").mkdir()
+    for student, whose in (("anna", "anna"), ("ben", "ben"), ("cyd", "ben")):
+        said = kvmbench(tmp_path, "variant", "--student", whose, "--course", "mine", "--json").checked()
+        host = json.loads(said.out)["network"].replace(".0/24", ".150")
+        typed = text.replace("10.1.1.150", host)
+        assert typed != text
+        (tmp_path / "submissions" / f"{student}.ipynb").write_text(typed)
+    graded = kvmbench(tmp_path, "grade", "submissions", "-o", "results", "--course", "mine")
+    assert graded.code == 2, graded.out + graded.err  # a person is asked about cyd
+    with (tmp_path / "results" / "grades.csv").open(newline="") as file:
+        rows = {row["student"]: row for row in csv.DictReader(file)}
+    assert {name: row["points"] for name, row in rows.items()} == {"anna": "5", "ben": "5", "cyd": "3"}
+    assert [rows[name]["why a person"] for name in ("anna", "ben")] == ["", ""]
+    assert f"{host} is a host of the bridge's network in the variant of ben" in rows["cyd"]["why a person"]
 
 
 def test_a_student_version_has_no_solution_and_locked_checks_with_their_points(

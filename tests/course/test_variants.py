@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from itertools import combinations
 from pathlib import Path
 
@@ -122,6 +122,17 @@ def test_values_of_a_classmate_are_told_with_the_name_and_own_ones_are_not() -> 
     assert found == ("ben", "the MAC address of c1", ben.plan.macs[0])
     assert found.says == f"{ben.plan.macs[0]} is the MAC address of c1 in the variant of ben"
     assert foreign_values(seen, ben, [anna, ben, cyd]) == ()
+
+
+def test_a_host_of_a_classmates_network_is_told_and_one_of_ones_own_or_the_tutorials_is_not() -> None:
+    """An own step asks for such hosts, and they stand in no list of a variant's values."""
+    anna, ben, cyd = (variant_of(KEY, name) for name in ("anna", "ben", "cyd"))
+    hosts = [plan.host(150) for plan in (anna.plan, ben.plan, TUTORIAL)]
+    held = tuple(IPv4Interface(f"{host}/24") for host in hosts)
+    link = Link("lamp.2", 3, "veth", "", True, True, inet=held)
+    seen = Snapshot("b", 1.0, (Netns("lamp", (link,)),))
+    (found,) = foreign_values(seen, anna, [anna, ben, cyd])
+    assert found == ("ben", "a host of the bridge's network", ben.plan.host(150))
 
 
 @pytest.mark.bench
