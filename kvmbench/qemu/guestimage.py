@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
 import platform
-import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 from kvmbench.errors import ImageBuildFailed, ImageError
 from kvmbench.qemu.guestimage_build import GUEST_FILES, build
+from kvmbench.system.one_maker import SCRATCH, one_maker
 from kvmbench.system.run import run
 
 # The modules that decide what is in an image.
 _BUILDER = tuple(f"guestimage_{part}.py" for part in ("build", "disk", "elf", "kernel", "modules"))
 _IMPORTED = "imported.qcow2"
 _KEY = "guest_ed25519"
-_SCRATCH = "making-"
 
 
 def cache_directory() -> Path:
@@ -49,7 +46,7 @@ def ensure_guest_image(
     wanted = source_hash(cache)
     if not force and (found := _built(cache, wanted)):
         return found
-    with _locked(cache, report):
+    with one_maker(cache, "guests' image", ImageBuildFailed, report):
         if not force and (found := _built(cache, wanted)):  # by another, while this one waited
             return found
         return _build_into(cache, wanted, report)
@@ -65,10 +62,10 @@ def guest_key(cache: Path | None = None) -> Path:
     key = cache / _KEY
     if key.exists() and key.with_suffix(".pub").exists():
         return key
-    with _locked(cache):
+    with one_maker(cache, "guests' image", ImageBuildFailed):
         if key.exists() and key.with_suffix(".pub").exists():
             return key
-        with tempfile.TemporaryDirectory(dir=cache, prefix=_SCRATCH) as directory:
+        with tempfile.TemporaryDirectory(dir=cache, prefix=SCRATCH) as directory:
             made = Path(directory) / _KEY
             done = run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "kvmbench", "-f", str(made)])
             if not done.ok:
@@ -94,7 +91,10 @@ def import_image(source: Path, cache: Path | None = None) -> Path:
             "Give the path of a disk image, such as cirros-0.6.2-x86_64-disk.img.",
         )
     kind = _format(source)
-    with _locked(cache), tempfile.TemporaryDirectory(dir=cache, prefix=_SCRATCH) as directory:
+    with (
+        one_maker(cache, "guests' image", ImageBuildFailed),
+        tempfile.TemporaryDirectory(dir=cache, prefix=SCRATCH) as directory,
+    ):
         made = Path(directory) / _IMPORTED
         done = run(["qemu-img", "convert", "-f", kind, "-O", "qcow2", str(source), str(made)], timeout_s=1800)
         if not done.ok:
@@ -137,7 +137,7 @@ def _build_into(cache: Path, wanted: str, report: Callable[[str], None]) -> Path
             f"the course image is built for x86-64, and this machine is {platform.machine()}",
             "Give an x86-64 image of your own to 'kvmbench image import FILE'.",
         )
-    with tempfile.TemporaryDirectory(dir=cache, prefix=_SCRATCH) as directory:
+    with tempfile.TemporaryDirectory(dir=cache, prefix=SCRATCH) as directory:
         scratch = Path(directory)
         made = scratch / "guest.qcow2"
         try:
@@ -165,28 +165,6 @@ def _built(cache: Path, wanted: str) -> Path | None:
 
 def _public_key(cache: Path) -> str:
     return guest_key(cache).with_suffix(".pub").read_text()
-
-
-@contextmanager
-def _locked(cache: Path, report: Callable[[str], None] = lambda _: None) -> Iterator[None]:
-    """One builder at a time; what an earlier one left when it was killed is swept away."""
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-        lock = (cache / "lock").open("w")
-    except OSError as error:
-        raise ImageBuildFailed(
-            f"images cannot be kept in {cache}: {error.strerror}",
-            "Make that directory writable for you, or name another one in XDG_CACHE_HOME.",
-        ) from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            report("another kvmbench is building the image: waiting for it")
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        for left in cache.glob(f"{_SCRATCH}*"):
-            shutil.rmtree(left, ignore_errors=True)
-        yield
 
 
 def _format(source: Path) -> str:

@@ -10,7 +10,6 @@ student does on one bench never gets into a guest of another.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -33,12 +32,12 @@ from types import ModuleType
 from kvmbench.errors import GuestError, TemplateFailed
 from kvmbench.qemu import agent
 from kvmbench.qemu.options import GuestPlan
+from kvmbench.system.one_maker import SCRATCH, one_maker
 from kvmbench.system.run import Child, beside
 
 QEMU = Path("/usr/bin/qemu-system-x86_64")
 BOOT_TIMEOUT_S = 300.0
 SLEEP_TIMEOUT_S = 300.0
-_SCRATCH = "making-"
 _KEEP_DAYS = 30
 _FIRST_SLOT = 3
 """of the cards on QEMU's pc: before them are the bridges and the screen, behind them is a virtio disk"""
@@ -92,7 +91,7 @@ def ensure(image: Path, engine: str, shapes: Iterable[Shape], report: Report = p
     place = directory(image, engine)
     missing = [shape for shape in shapes if not whole(place / shape.name)]
     if missing:
-        with _locked(place.parent, report):
+        with one_maker(place.parent, "template", TemplateFailed, report):
             _forget_the_old(place)
             for shape in missing:
                 if not whole(place / shape.name):  # another one may have made it meanwhile
@@ -114,7 +113,7 @@ def whole(place: Path) -> bool:
 def _make(image: Path, engine: str, shape: Shape, target: Path, report: Report) -> None:
     report(f"booting a guest for the template {shape.name}")
     try:
-        with tempfile.TemporaryDirectory(dir=target.parent.parent, prefix=_SCRATCH) as name:
+        with tempfile.TemporaryDirectory(dir=target.parent.parent, prefix=SCRATCH) as name:
             scratch = Path(name)
             made = scratch / "template"
             made.mkdir(mode=0o755)
@@ -265,28 +264,6 @@ def _short(path: Path) -> Iterator[Path]:
         yield Path(f"/proc/self/fd/{handle}")
     finally:
         os.close(handle)
-
-
-@contextmanager
-def _locked(templates: Path, report: Report) -> Iterator[None]:
-    """One maker at a time; what an earlier one left when it was killed is swept away."""
-    try:
-        templates.mkdir(parents=True, exist_ok=True)
-        lock = (templates / "lock").open("w")
-    except OSError as error:
-        raise TemplateFailed(
-            f"templates cannot be kept in {templates}: {error.strerror}",
-            "Make that directory writable for you.",
-        ) from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            report("another kvmbench is making a template: waiting for it")
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        for left in templates.glob(f"{_SCRATCH}*"):
-            shutil.rmtree(left, ignore_errors=True)
-        yield
 
 
 def _forget_the_old(place: Path) -> None:

@@ -24,7 +24,6 @@ from kvmbench.mutate.changes import (
     answer,
     booting,
     change_drive,
-    change_file,
     change_guest,
     change_inside,
     change_link,
@@ -53,29 +52,7 @@ MISNAMED = Mistake(
 )
 NO_CARD = Mistake("no card", change_guest(SOLVED, "c1", nics=()), "A card is an option of its own")
 PAUSED_ONE = Mistake("paused", PAUSED, "`cont` lets them run")
-LINK, SCRIPT, CENTOS, CIRROS = (
-    *("/usr/bin/qemu-kvm", "/etc/qemu-ifup"),
-    *("/vms/centos/centos.img", "/vms/cirros/cirros1.img"),
-)
-
-
-def unread(path: str) -> Snapshot:
-    """A look that complains about a path."""
-    gone = replace(
-        SOLVED,
-        files=tuple(file for file in SOLVED.files if file.path != path),
-        images=tuple(image for image in SOLVED.images if image.path != path),
-    )
-    return replace(gone, troubles=(f"{path}: Input/output error",))
-
-
-def script(text: str) -> Snapshot:
-    return change_file(SOLVED, SCRIPT, text=text)
-
-
-def ksm(**values: str) -> Snapshot:
-    host = SOLVED.host
-    return replace(SOLVED, host=replace(host, ksm=values) if host else None)
+CENTOS, CIRROS = "/vms/centos/centos.img", "/vms/cirros/cirros1.img"
 
 
 def vnc(one: str | None, two: str | None = "0.0.0.0:5902") -> Snapshot:

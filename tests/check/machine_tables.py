@@ -13,7 +13,6 @@ from kvmbench.check import (
 )
 from kvmbench.model import HostFacts, Snapshot
 from kvmbench.mutate.changes import (
-    booting,
     change_file,
     change_guest,
     change_image,
@@ -23,18 +22,6 @@ from tests.check.benches import GIB, solved
 from tests.check.tables import Mistake, Table
 
 SOLVED = solved()
-NO_C1 = without_guest(SOLVED, "c1")
-PAUSED = change_guest(SOLVED, "c1", status="paused")
-BOOTING = booting(SOLVED, "c1")
-NOT_STARTED = Mistake("not started", NO_C1, "Start c1 with qemu-kvm", saw="running: c2")
-MISNAMED = Mistake(
-    "under another name",
-    change_guest(SOLVED, "c1", name="centos"),
-    "known by its -name",
-    saw="running: c2, centos",
-)
-NO_CARD = Mistake("no card", change_guest(SOLVED, "c1", nics=()), "A card is an option of its own")
-PAUSED_ONE = Mistake("paused", PAUSED, "`cont` lets them run")
 LINK, SCRIPT, CENTOS, CIRROS = (
     *("/usr/bin/qemu-kvm", "/etc/qemu-ifup"),
     *("/vms/centos/centos.img", "/vms/cirros/cirros1.img"),
@@ -54,10 +41,6 @@ def script(text: str) -> Snapshot:
 def ksm(**values: str) -> Snapshot:
     host = SOLVED.host
     return replace(SOLVED, host=replace(host, ksm=values) if host else None)
-
-
-def vnc(one: str | None, two: str | None = "0.0.0.0:5902") -> Snapshot:
-    return change_guest(change_guest(SOLVED, "c1", vnc=one), "c2", vnc=two)
 
 
 FILES = (
