@@ -10,11 +10,11 @@ from statistics import mean, median
 from urllib.parse import quote
 
 from kvmbench import course
-from kvmbench.grade.html import counted, page, table, text
+from kvmbench.grade.html import counted, page, prose, table, text
 from kvmbench.grade.rubric import Rubric
-from kvmbench.grade.scoring import Mark, Score
-from kvmbench.grade.tables import reasons
-from kvmbench.grade.variants import in_the_tutorials_numbers
+from kvmbench.grade.scoring import LATE, Mark, Score
+from kvmbench.grade.tables import NUMBERS, reasons
+from kvmbench.grade.variants import in_the_tutorials_numbers, student_name
 
 _BINS = 10
 _TOGETHER = 0.6
@@ -51,6 +51,7 @@ def class_page(scores: Sequence[Score], rubric: Rubric) -> str:
     """The page for the instructor."""
     alike = [_in_the_tutorials_numbers(score) for score in scores]
     parts = [
+        _at_a_glance(scores, alike, rubric),
         _distribution(scores),
         _for_a_person(scores),
         _mistakes(alike),
@@ -77,6 +78,43 @@ def _in_the_tutorials_numbers(score: Score) -> Score:
     return replace(score, marks=marks)
 
 
+def _at_a_glance(scores: Sequence[Score], alike: Sequence[Score], rubric: Rubric) -> str:
+    """What to know before anything else: what to teach, whom to look at, who is missing."""
+    said = []
+    worst = _most_failed(alike)
+    if worst:
+        named = "; ".join(
+            f"<b>{text(says)}</b> ({number} of {len(scores)}, <code>{text(name)}</code>)"
+            for number, name, says in worst
+        )
+        said.append(f"Failed by most: {named}.")
+    waiting = [score for score in scores if reasons(score)]
+    if waiting:
+        said.append(f"Waiting for you: {', '.join(map(_link, waiting))}; why, and what to do, is told below.")
+    missing = not_handed_in(scores, rubric)
+    if missing:
+        said.append(f"Nothing came from {counted(len(missing), 'student')}: {text(', '.join(missing))}.")
+    return f"<h2>At a glance</h2><ul>{''.join(f'<li>{each}</li>' for each in said)}</ul>" if said else ""
+
+
+def _most_failed(scores: Sequence[Score]) -> list[tuple[int, str, str]]:
+    """The three checks that most failed, when more than one student did: how many, its name, what it says."""
+    failed = Counter(
+        (f"{mark.step}/{mark.check}", mark.says)
+        for score in scores
+        for mark in score.marks
+        if mark.outcome.verdict == "failed"
+    )
+    return [(number, name, says) for (name, says), number in failed.most_common(3) if number > 1]
+
+
+def not_handed_in(scores: Sequence[Score], rubric: Rubric) -> tuple[str, ...]:
+    """Those of the class from whom there is nothing, where the course file names the class."""
+    known = rubric.variants.students if rubric.variants else ()
+    there = {score.student for score in scores}
+    return tuple(name for name in known if student_name(name) not in there)
+
+
 def _percent(score: Score) -> float:
     return 100 * score.earned / score.points if score.points else 0.0
 
@@ -91,26 +129,36 @@ def _distribution(scores: Sequence[Score]) -> str:
         [
             f"{at * 10} to {at * 10 + 10} %",
             str(bins[at]),
-            f'<span class=bar style="width:{26 * bins[at] / most:.1f}rem"></span>' if bins[at] else "",
+            f'<span class=bar style="width:{100 * bins[at] / most:.0f}%"></span>' if bins[at] else "",
         ]
         for at in range(_BINS)
     ]
     return (
-        f"<p>{counted(len(scores), 'student')}; mean {mean(percents):.0f} %, "
+        f"<h2>Points</h2><p>{counted(len(scores), 'student')}; mean {mean(percents):.0f} %, "
         f"median {median(percents):.0f} %. What is blocked is not earned until a person decides.</p>"
-        + table(["points", "students", ""], rows, {1})
+        + table(["points", "students", "as a bar"], rows, {1})
     )
 
 
 def _for_a_person(scores: Sequence[Score]) -> str:
     rows = [
-        [_link(score), text(", ".join(names)), text(why)]
+        [_link(score), text(why), text(", ".join(names)), prose(do)]
         for score in scores
-        for why, names in reasons(score).items()
+        for why, (names, do) in _asked(score).items()
     ]
     if not rows:
         return ""
-    return "<h2>For a person to decide</h2>" + table(["student", "checks", "why"], rows)
+    return "<h2>For a person to decide</h2>" + table(["student", "why", "checks", "what to do"], rows)
+
+
+def _asked(score: Score) -> dict[str, tuple[list[str], str]]:
+    """Why a person is asked → the checks, and what to do; what was seen of each is on the student's page."""
+    found: dict[str, tuple[list[str], str]] = {}
+    for mark in score.blocked:
+        why = mark.outcome.saw.partition(LATE)[0]
+        found.setdefault(why, ([], mark.outcome.hint))[0].append(mark.check)
+    asks = "Ask how they came there. They cost nothing by themselves."
+    return found | {each.says: ([NUMBERS], asks) for each in score.foreign}
 
 
 def mistakes(scores: Sequence[Score]) -> tuple[Failing, ...]:
@@ -148,7 +196,7 @@ def _mistakes(scores: Sequence[Score]) -> str:
             f"{len(each.students)} of {len(scores)}",
             (
                 f"<b>{text(each.says)}</b><br>{text(each.example)}"
-                f"<br><span class=hint>→ {text(each.hint)}</span>"
+                f"<br><span class=hint>→ {prose(each.hint)}</span>"
             ),
             f"{text(each.step)}<br><span class=small>{text(', '.join(each.checks))}</span>",
         ]
@@ -157,7 +205,9 @@ def _mistakes(scores: Sequence[Score]) -> str:
     if not rows:
         return "<h2>Mistakes</h2><p>Nobody made any.</p>"
     return "<h2>Mistakes, the most frequent first</h2>" + table(
-        ["students", "what they did, what was seen, and the hint that they got", "step and checks"], rows
+        ["students", "what they did, what was seen, and the hint that they got", "step and checks"],
+        rows,
+        names_row=1,
     )
 
 
@@ -210,7 +260,7 @@ def _checks(scores: Sequence[Score]) -> str:
         for (step, check, says), seen in verdicts.items()
     ]
     return "<h2>Check by check</h2>" + table(
-        ["step", "check", "passed", "failed", "for a person"], rows, {2, 3, 4}
+        ["step", "check", "passed", "failed", "for a person"], rows, {2, 3, 4}, names_row=1
     )
 
 
@@ -220,11 +270,14 @@ def _students(scores: Sequence[Score]) -> str:
             _link(score),
             f"{score.earned} of {score.points}",
             f"{_percent(score):.0f} %",
+            str(len(score.blocked) + len(score.foreign) or ""),
             f"{score.seconds:.0f} s",
         ]
         for score in sorted(scores, key=lambda score: score.student)
     ]
-    return "<h2>Students</h2>" + table(["student", "points", "", "took"], rows, {1, 2, 3})
+    return "<h2>Students</h2>" + table(
+        ["student", "points", "percent", "for a person", "took"], rows, {1, 2, 3, 4}
+    )
 
 
 def _link(score: Score) -> str:

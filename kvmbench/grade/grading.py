@@ -23,6 +23,7 @@ from rich.text import Text
 from kvmbench.bench import places
 from kvmbench.errors import BadInput
 from kvmbench.grade import evidence, many, results, rubric, submissions
+from kvmbench.grade.classpage import not_handed_in
 from kvmbench.grade.results import Results
 from kvmbench.grade.rubric import Rubric
 from kvmbench.grade.scoring import Score
@@ -58,7 +59,7 @@ def grade(
         for student, records in done:
             kept.keep(student, records)
             bar.advance(task)
-    return _told(console, kept.write(chosen), output)
+    return _told(console, kept.write(chosen), output, chosen)
 
 
 def _left_to_do(
@@ -71,7 +72,9 @@ def _left_to_do(
             task = submissions.task(submission, chosen)
         except BadInput as error:
             head = {"kind": "head", "format": 1, "student": submission.student, "files": {}}
-            kept.keep(submission.student, [head, {"kind": "trouble", "trouble": error.what}])
+            kept.keep(
+                submission.student, [head, {"kind": "trouble", "trouble": error.what, "hint": error.hint}]
+            )
             continue
         if not kept.is_done(task):
             work[submission.student] = partial(_encoded, submission, chosen)
@@ -107,13 +110,16 @@ def _progress(console: Console) -> Progress:
     return Progress(*columns, TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(), console=console)
 
 
-def _told(console: Console, scores: tuple[Score, ...], output: Path) -> int:
+def _told(console: Console, scores: tuple[Score, ...], output: Path, chosen: Rubric) -> int:
     table = Table("student", "points", "for a person", box=None)
     for score in scores:
         # Plain text: a student may have called something "[red]", or put signs into it that a terminal obeys.
         why = Text(printable(why_a_person(score)))
         table.add_row(Text(score.student), f"{score.earned} of {score.points}", why)
     console.print(table)
+    missing = not_handed_in(scores, chosen)
+    if missing:
+        console.print(Text(printable(f"nothing came from {', '.join(missing)}")))
     console.print(f"{output}: grades.csv, grades.xlsx, class.html, feedback/, evidence/", soft_wrap=True)
     return 2 if any(score.blocked or score.foreign for score in scores) else 0
 
@@ -123,7 +129,8 @@ def regrade(output: Path, *, course: Path | None = None, key: Path | None = None
     kept = Results(output.resolve(), evidence.load_key(key))
     if not kept.students():
         raise BadInput(f"there is no evidence in {output}", "Name what `kvmbench grade -o` wrote.")
-    return _told(Console(), kept.write(rubric.load(course)), output)
+    chosen = rubric.load(course)
+    return _told(Console(), kept.write(chosen), output, chosen)
 
 
 def verify(output: Path, *, key: Path | None = None) -> int:

@@ -160,7 +160,7 @@ def _table(marks: list[Mark]) -> Any:
         for mark in marks
     ]
     words = "\n".join(f"{mark.outcome.verdict}: {mark.check}: {mark.outcome.saw}" for mark in marks)
-    shown = table(["", "what is asked", "what the grader saw", "points"], rows, {3})
+    shown = table(["verdict", "what is asked", "what the grader saw", "points"], rows, {3}, names_row=1)
     return nbformat.v4.new_output("display_data", {"text/html": shown, "text/plain": words})
 
 

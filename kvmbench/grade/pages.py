@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from kvmbench.course.variants import Variant
-from kvmbench.grade.html import counted, page, table, text
+from kvmbench.grade.html import counted, page, prose, table, text
 from kvmbench.grade.rubric import Rubric
 from kvmbench.grade.scoring import Mark, Score, last_snapshot
 from kvmbench.grade.steps import parts_of
@@ -18,12 +18,22 @@ _SIGNS = {"passed": "✓ passed", "failed": "✗ failed", "blocked": "? for a pe
 def student_page(score: Score, records: Sequence[dict[str, Any]], rubric: Rubric) -> str:
     """The page that a student gets."""
     head = f"<p><b>{score.earned} of {score.points} points.</b>"
+    failed = [mark for mark in score.marks if mark.outcome.verdict == "failed"]
+    passed = len(score.marks) - len(failed) - len(score.blocked)
+    head += f" {passed} of {counted(len(score.marks), 'check')} passed.</p>"
+    if failed:
+        head += (
+            f"<p>{counted(len(failed), 'check')} failed. Begin with the first: "
+            f"<b>{text(failed[0].says)}</b>. What failed below it may have the "
+            "same cause. Behind each → stands what to try.</p>"
+        )
     if score.blocked:
         head += (
-            f" {counted(len(score.blocked), 'check')} could not be decided by the program: "
-            "a person looks there, and the points may become more."
+            f"<p>{counted(len(score.blocked), 'check')} could not be decided by the program: "
+            "a person looks there, and the points may become more. "
+            "You need not do anything for that, unless you are asked.</p>"
         )
-    parts = [head + "</p>"]
+    parts = [head]
     for notebook in rubric.notebooks:
         marks = [mark for mark in score.marks if mark.notebook == notebook.name]
         parts.append(_notebook(notebook, marks, records, score.variant))
@@ -44,13 +54,15 @@ def _notebook(
             f'<span class="{mark.outcome.verdict}">{_SIGNS[mark.outcome.verdict]}</span>',
             f"{text(mark.says)}<br><span class=small>{text(mark.step)} · {text(mark.check)}</span>",
             _seen(mark),
-            f"{mark.earned} of {mark.points}",
+            f"{mark.earned} of {mark.points}"
+            if mark.outcome.verdict != "blocked"
+            else f"open: {mark.points}",
         ]
         for mark in marks
     ]
     return (
         f"<h2>{text(notebook.name)}: {earned} of {points}</h2>"
-        + table(["", "what is asked", "what was seen", "points"], rows, {3})
+        + table(["verdict", "what is asked", "what was seen", "points"], rows, {3}, names_row=1)
         + _picture(notebook, marks, records, variant)
     )
 
@@ -67,8 +79,8 @@ def _others(score: Score) -> str:
 
 def _seen(mark: Mark) -> str:
     said = text(mark.outcome.saw)
-    if mark.outcome.hint and not mark.outcome.ok:
-        said += f"<br><span class=hint>→ {text(mark.outcome.hint)}</span>"
+    if mark.outcome.hint and mark.outcome.verdict == "failed":  # what is blocked has hints for the instructor
+        said += f"<br><span class=hint>→ {prose(mark.outcome.hint)}</span>"
     return said
 
 

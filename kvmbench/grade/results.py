@@ -51,7 +51,10 @@ class Results:
         return tuple(path.name.removesuffix(evidence.SUFFIX) for path in found)
 
     def is_done(self, task: Task) -> bool:
-        """Whether there is good evidence of these very files, for this very course and these very numbers."""
+        """Whether there is good evidence of these very files, for this very course and these very numbers.
+
+        Where time ran out, and there are other limits now, it is taken again.
+        """
         try:
             head, *rest = self.records(task.student)
         except (OSError, EvidenceBroken):
@@ -59,7 +62,9 @@ class Results:
         ended = bool(rest) and rest[-1].get("kind") == "end"
         variant = msgspec.convert(head.get("variant"), Variant | None)
         same = head.get("files") == task.digests() and head.get("course") == task.course
-        return ended and same and variant == task.variant
+        late = any(record.get("late") or record.get("ended") for record in rest)
+        in_time = not late or head.get("limits") == msgspec.to_builtins(task.limits)
+        return ended and same and variant == task.variant and in_time
 
     def write(self, rubric: Rubric) -> tuple[Score, ...]:
         """Score all evidence under a rubric, and write tables and pages.

@@ -14,6 +14,9 @@ from kvmbench.grade.steps import steps_of
 from kvmbench.grade.task import Notebook
 from kvmbench.model import Check, Outcome, Snapshot, blocked, failed
 
+LATE = "; then "
+"""between why time ran out and what was seen after that"""
+
 
 @dataclass(frozen=True)
 class Mark:
@@ -76,7 +79,8 @@ def score(
     asked = {each["name"]: each for each in head.get("notebooks", ())}
     looks = [record for record in records if record["kind"] == "look"]
     runs = {record["notebook"]: record for record in records if record["kind"] == "run"}
-    trouble = next((record["trouble"] for record in records if record["kind"] == "trouble"), None)
+    told = next((record for record in records if record["kind"] == "trouble"), {})
+    trouble, hint = told.get("trouble"), told.get("hint") or "Grade this submission once more."
     if drawn != variant:
         looks, trouble = [], trouble or "it was graded with other numbers than this course file asks for"
     marks: list[Mark] = []
@@ -85,7 +89,7 @@ def score(
         known = asked.get(notebook.name, {})
         handed_in = known.get("file") is not None
         run = runs.get(notebook.name, {})
-        without = _without(notebook, handed_in, bool(known), run.get("ended", ""), trouble)
+        without = _without(notebook, handed_in, bool(known), run.get("ended", ""), trouble, hint)
         marks += (
             _in_time(mark, run.get("late", "")) for mark in _marks(notebook, mine, rubric, drawn, without)
         )
@@ -101,10 +105,12 @@ def score(
     )
 
 
-def _without(notebook: Notebook, handed_in: bool, known: bool, ended: str, trouble: str | None) -> Outcome:
+def _without(
+    notebook: Notebook, handed_in: bool, known: bool, ended: str, trouble: str | None, hint: str
+) -> Outcome:
     """What is said of a check that no look was taken for."""
     if trouble is not None:
-        return blocked(trouble, "Grade this submission once more.")
+        return blocked(trouble, hint)
     if not known:
         return blocked(f"{notebook.name} was not part of the course when this was graded", "Grade it again.")
     if not handed_in:
@@ -139,7 +145,8 @@ def _in_time(mark: Mark, late: str) -> Mark:
     """Where time ran out, nothing is failed: on a busy machine it may have been too short."""
     if not late or mark.outcome.verdict != "failed":
         return mark
-    return replace(mark, outcome=blocked(f"{late}; then {mark.outcome.saw}", "Was the time too short?"))
+    hint = "Was it too short? Raise cell_s or notebook_s under [limits] in the course file, and grade again."
+    return replace(mark, outcome=blocked(f"{late}{LATE}{mark.outcome.saw}", hint))
 
 
 def _snapshots(looks: Iterable[dict[str, Any]]) -> Iterable[Snapshot]:
