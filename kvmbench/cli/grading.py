@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -11,9 +10,7 @@ import typer
 
 from kvmbench.bench import places
 from kvmbench.cli.app import app
-from kvmbench.course.own import places_of
 from kvmbench.errors import BadInput
-from kvmbench.system import course_place
 
 Output = Annotated[Path, typer.Option("-o", "--output", help="Directory for the results.")]
 CourseFile = Annotated[
@@ -39,6 +36,7 @@ def grade(
 ) -> None:
     """Run submissions on benches of their own, look from outside, give points; what was cut short goes on."""
     from kvmbench.grade import grading
+    from kvmbench.grade.rubric import course_file
 
     if places.on_bench():
         raise BadInput("a bench is no place to grade on", "Type it on the machine itself.")
@@ -51,6 +49,7 @@ def grade(
 def regrade(results: ResultsOf, course: CourseFile = None, key: KeyFile = None) -> None:
     """Score the same evidence again, under another course file; nothing is run."""
     from kvmbench.grade import grading
+    from kvmbench.grade.rubric import course_file
 
     sys.exit(grading.regrade(results, course=course_file(course), key=key))
 
@@ -61,17 +60,3 @@ def verify(results: ResultsOf, key: KeyFile = None) -> None:
     from kvmbench.grade import grading
 
     sys.exit(grading.verify(results, key=key))
-
-
-def course_file(given: Path | None) -> Path | None:
-    """The course file, by its own name or its directory's, else that of the course in use.
-
-    Where it has steps of the instructor's own, they count from here on.
-    """
-    named = course_place.named()
-    if given is None:
-        return named / course_place.COURSE_FILE if named else None
-    file = given / course_place.COURSE_FILE if given.is_dir() else given
-    if file.name == course_place.COURSE_FILE and file.is_file() and places_of(file.parent).steps:
-        os.environ[course_place.VARIABLE] = str(file.parent.resolve())
-    return file

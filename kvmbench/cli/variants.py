@@ -61,8 +61,8 @@ def variant(
 
 def _drawn(key: Path | None, course: Path | None) -> ClassVariants:
     """How numbers are drawn: by a key alone, or as a course file says, else that of the course in use."""
-    from kvmbench.cli.grading import course_file
     from kvmbench.grade import rubric
+    from kvmbench.grade.rubric import course_file
     from kvmbench.grade.variants import ClassVariants
 
     if course is None and key is not None:

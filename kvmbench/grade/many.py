@@ -13,7 +13,7 @@ import msgspec
 
 from kvmbench.errors import BadInput
 from kvmbench.grade.task import Task
-from kvmbench.system import run
+from kvmbench.system import course_place, run
 
 GUEST_MIB = 400
 """what a guest takes without KVM, with room to spare"""
@@ -31,18 +31,23 @@ def jobs_possible(wanted: int | None, guests: int) -> int:
     return max(1, min(wanted, fitting)) if wanted else fitting
 
 
-def grade_one(task: bytes) -> list[dict[str, Any]]:
-    """Grade a submission in a process of its own; whatever becomes of it, records come back."""
+def grade_one(task: bytes, own_course: str = "") -> list[dict[str, Any]]:
+    """Grade a submission in a process of its own; whatever becomes of it, records come back.
+
+    `own_course` is the directory of the instructor's own, where this process's environment does not name it.
+    """
     told = msgspec.json.decode(task, type=Task)
     limit_s = (told.limits.notebook_s + 120) * max(1, len(told.notebooks)) + _SLACK_S
     line = [sys.executable, "-m", "kvmbench.grade.one", str(os.getpid())]
     environment = dict(os.environ) | {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+    environment |= {course_place.VARIABLE: own_course} if own_course else {}
     done = run(line, input=task.decode(), timeout_s=limit_s, cwd=Path("/"), env=environment)
     records = _records(done.out)
     if done.ok and records:
         return records
-    said = (done.err.strip().splitlines() or [f"it ended with code {done.code}"])[-1]
-    return [told.named(), {"kind": "trouble", "trouble": f"its grading failed: {said}"[:500]}]
+    said = done.err.strip().splitlines() or [f"it ended with code {done.code}"]
+    why = said[-1] if "Traceback" in done.err else " ".join(said[-2:])  # an error of ours has two lines
+    return [told.named(), {"kind": "trouble", "trouble": f"its grading failed: {why}"[:500]}]
 
 
 def _records(text: str) -> list[dict[str, Any]]:
@@ -94,9 +99,12 @@ def on_cluster(work: Work, address: str) -> Iterator[tuple[str, list[dict[str, A
             f"no Dask scheduler answers at {address}: {error}",
             "Start one: dask scheduler; then dask worker ADDRESS --nthreads 1 on each machine.",
         ) from error
+    own_course = str(course_place.named() or "")  # a worker's environment does not name it
     with client:
         waiting = {
-            client.submit(grade_one, read(), key=f"grade-{name}-{os.getpid()}", pure=False, retries=3): name
+            client.submit(
+                grade_one, read(), own_course, key=f"grade-{name}-{os.getpid()}", pure=False, retries=3
+            ): name
             for name, read in work.items()
         }
         for future in completed(waiting):

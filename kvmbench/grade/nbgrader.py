@@ -33,6 +33,7 @@ from nbgrader.preprocessors import (
 )
 from traitlets import Unicode
 
+from kvmbench.errors import BadInput
 from kvmbench.grade import evidence, many, results, rubric, submissions
 from kvmbench.grade.html import table, text
 from kvmbench.grade.rubric import Rubric
@@ -58,12 +59,13 @@ class OutsideGrade(Execute):  # type: ignore[misc]
         directory = CourseDirectory(parent=self, config=self.config)
         given = Path(directory.format_path(directory.source_directory, ".", told["assignment"]))
         path = given / f"{told['notebook']}.ipynb"
-        marks = _marks(path) if path.is_file() else {}
+        file = rubric.course_file(Path(self.course_file) if self.course_file else None)
+        marks = marks_of(path) if path.is_file() else {}
         if not marks:
             ran: tuple[Any, Any] = super().preprocess(nb, resources)
             return ran
         steps = tuple(dict.fromkeys(slug for slugs in marks.values() for slug in slugs))
-        set_by = rubric.load(Path(self.course_file) if self.course_file else None, given)
+        set_by = rubric.load(file, given)
         notebook = Notebook(told["notebook"], steps, marks, f"{told['notebook']}.ipynb")
         chosen = replace(set_by, notebooks=(notebook,))
         task = _task(nb, told["student"], Path(resources["metadata"]["path"]), chosen)
@@ -106,11 +108,22 @@ def configure(config: Any) -> None:
     ]
 
 
-def _marks(path: Path) -> dict[str, tuple[str, ...]]:
-    """The graded cells of the instructor's copy that check steps of the course: grade_id → slugs."""
+def marks_of(path: Path) -> dict[str, tuple[str, ...]]:
+    """The graded cells of the instructor's copy that check steps of the course: grade_id → slugs.
+
+    Raises:
+        BadInput: it is made for kvmbench, and checks a step that the course in use does not have.
+    """
     notebook: Any = nbformat.read(path, as_version=4)
     cells = [cell for cell in notebook.cells if cell.cell_type == "code" and utils.is_grade(cell)]
     found = {cell.metadata.nbgrader["grade_id"]: rubric.slugs_in(cell) for cell in cells}
+    strange = next((word for cell in cells for word in rubric.strange_slugs_in(cell)), None)
+    if strange and any("from kvmbench import" in cell.source for cell in notebook.cells):
+        # nbgrader alone would run it and, as a check that fails raises nothing, give all points.
+        raise BadInput(
+            f"{path} checks {strange!r}, and the course in use has no such step",
+            'Name your course in nbgrader_config.py: c.OutsideGrade.course_file = "/…/course.toml"',
+        )
     return {name: slugs for name, slugs in found.items() if slugs}
 
 

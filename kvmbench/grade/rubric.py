@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,9 +15,11 @@ import msgspec
 
 from kvmbench import course
 from kvmbench.bench import places
+from kvmbench.course.own import places_of
 from kvmbench.errors import BadInput
 from kvmbench.grade.task import Count, Limits, Notebook
 from kvmbench.grade.variants import FILES, ClassVariants, class_variants
+from kvmbench.system import course_place
 
 _CHECK_CALL = re.compile(r"^[^#\n]*?\bcheck\(([^)\n]*)\)", re.MULTILINE)
 _SLUG = re.compile(r"""["']([\w.-]+)["']""")
@@ -60,6 +63,20 @@ class Rubric:
     """where each student has numbers of their own"""
     secrets: tuple[Path, ...] = ()
     """files of the instructor's that the course file names, and no bench may show"""
+
+
+def course_file(given: Path | None) -> Path | None:
+    """The course file, by its own name or its directory's, else that of the course in use.
+
+    Where it has steps of the instructor's own, they count from here on.
+    """
+    named = course_place.named()
+    if given is None:
+        return named / course_place.COURSE_FILE if named else None
+    file = given / course_place.COURSE_FILE if given.is_dir() else given
+    if file.name == course_place.COURSE_FILE and file.is_file() and places_of(file.parent).steps:
+        os.environ[course_place.VARIABLE] = str(file.parent.resolve())
+    return file
 
 
 def load(file: Path | None = None, given: Path | None = None) -> Rubric:
@@ -162,8 +179,18 @@ def _chosen(cell: dict[str, Any]) -> bool:
 
 def slugs_in(cell: Mapping[str, Any]) -> tuple[str, ...]:
     """The steps that a cell checks."""
+    known = {step.slug for step in course.steps()}  # a notebook of another course says check() too
+    return tuple(slug for slug in _named_in(cell) if slug in known)
+
+
+def strange_slugs_in(cell: Mapping[str, Any]) -> tuple[str, ...]:
+    """What a cell checks and is no step of the course in use."""
+    known = {step.slug for step in course.steps()}
+    return tuple(slug for slug in _named_in(cell) if slug not in known)
+
+
+def _named_in(cell: Mapping[str, Any]) -> tuple[str, ...]:
     source = cell["source"]
     text = source if isinstance(source, str) else "".join(source)
     named = (slug for arguments in _CHECK_CALL.findall(text) for slug in _SLUG.findall(arguments))
-    known = {step.slug for step in course.steps()}  # a notebook of another course says check() too
-    return tuple(dict.fromkeys(slug for slug in named if slug in known))
+    return tuple(dict.fromkeys(named))

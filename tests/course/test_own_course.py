@@ -19,7 +19,10 @@ from kvmbench.course.new_step import new_step
 from kvmbench.course.plan import TUTORIAL
 from kvmbench.course.variants import variant_of
 from kvmbench.errors import BadInput
+from kvmbench.grade import rubric
 from kvmbench.system import Completed, run
+from tests.grade.classes import Class
+from tests.grade.forty import cluster
 from tests.notebooks import test_shape as shape
 
 KEY = b"a key of the tests, long enough"
@@ -137,6 +140,13 @@ def test_with_variants_each_is_graded_by_their_own_numbers_and_a_classmates_host
     assert {name: row["points"] for name, row in rows.items()} == {"anna": "5", "ben": "5", "cyd": "3"}
     assert [rows[name]["why a person"] for name in ("anna", "ben")] == ["", ""]
     assert f"{host} is a host of the bridge's network in the variant of ben" in rows["cyd"]["why a person"]
+    # A worker of a cluster, which was started knowing nothing of the course, comes to the same.
+    with cluster(Class(tmp_path)) as (address, _):
+        line = ["grade", "submissions", "-o", "spread", "--course", "mine", "--cluster", address]
+        spread = kvmbench(tmp_path, *line)
+    assert spread.code == 2, spread.out + spread.err
+    tables = [(tmp_path / each / "grades.csv").read_text() for each in ("results", "spread")]
+    assert tables[0] == tables[1]
 
 
 def test_a_student_version_has_no_solution_and_locked_checks_with_their_points(
@@ -204,6 +214,22 @@ def test_a_bench_that_does_not_show_the_course_says_what_to_type(home: Path, cou
         assert f"kvmbench bench reset older --mount /nowhere{course}" in " ".join(said.err.split())
     finally:
         kvmbench(home, "bench", "destroy", "older")
+
+
+def test_nbgrader_takes_the_own_course_from_its_file_and_refuses_to_grade_without_it(
+    course: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Run as nbgrader runs it, a check that fails raises nothing, and who did nothing would get all points."""
+    pytest.importorskip("nbgrader")
+    from kvmbench.grade import nbgrader
+
+    monkeypatch.delenv("KVMBENCH_COURSE", raising=False)
+    notebook = course / "notebooks" / "01-lamp.ipynb"
+    with pytest.raises(BadInput, match="checks 'lamp', and the course in use has no such step"):
+        nbgrader.marks_of(notebook)
+    monkeypatch.setenv("KVMBENCH_COURSE", "")  # put back afterwards: what follows names the course
+    assert rubric.course_file(course) == course / "course.toml"
+    assert nbgrader.marks_of(notebook) == {"check-2": ("lamp",)}
 
 
 @pytest.mark.parametrize(
