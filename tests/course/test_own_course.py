@@ -219,7 +219,7 @@ def test_a_bench_that_does_not_show_the_course_says_what_to_type(home: Path, cou
 def test_nbgrader_takes_the_own_course_from_its_file_and_refuses_to_grade_without_it(
     course: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Run as nbgrader runs it, a check that fails raises nothing, and who did nothing would get all points."""
+    """As nbgrader runs it, a check that fails raises nothing, and who did nothing would get all points."""
     pytest.importorskip("nbgrader")
     from kvmbench.grade import nbgrader
 
