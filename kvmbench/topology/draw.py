@@ -29,6 +29,8 @@ _PNG_DPI = 2 * _DPI
 _POINTS = 72 / _DPI
 """a CSS pixel in points, matplotlib's unit of type and of lines"""
 _HEAD_PX = 8.0
+_LEAST = 0.8
+"""of its full width, where the smallest letters are 10 px"""
 _FACES = {SANS: f"'{SANS}', Verdana, sans-serif", MONO: f"'{MONO}', monospace"}
 _SVG = "http://www.w3.org/2000/svg"
 _XLINK = "http://www.w3.org/1999/xlink"
@@ -78,6 +80,14 @@ def to_svg(figure: Figure, title: str = "The bench's network") -> str:
         nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
         figure.savefig(written, format="svg", metadata=nothing, facecolor=figure.get_facecolor())
     return _with_words(written.getvalue(), figure, title)
+
+
+def in_page(svg: str) -> str:
+    """SVG as a page shows it: it shrinks to what fits while its letters can be read, and scrolls then."""
+    width = re.search(r'<svg width="([\d.]+)pt"', svg)
+    least_px = round(_LEAST * float(width[1]) / _POINTS) if width else 0
+    fitted = svg.replace("max-width:100%", f"max-width:100%;min-width:{least_px}px", 1)
+    return f'<div style="overflow-x:auto">{fitted}</div>'
 
 
 def save(figure: Figure, path: str | Path) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from kvmbench.errors import BadInput
 from kvmbench.topology.draw import to_svg
+from kvmbench.topology.picture import Drawn
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,7 +22,7 @@ _ROOM_FOR_WORDS = 2.0
 
 
 @dataclass(frozen=True)
-class Rounds:
+class Rounds(Drawn):
     """Seconds by panel and by name, a number for each round; neither is empty.
 
     Panels with the same names have the same scale. The first name of a panel is what the others are compared
@@ -79,11 +80,7 @@ class Rounds:
 
     @cached_property
     def svg(self) -> str:
-        """It as SVG."""
         return to_svg(self.figure(), ", ".join(self.panels))
-
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        return {"text/html": self.svg, "image/svg+xml": self.svg, "text/plain": str(self)}
 
 
 def rounds(panels: Mapping[str, Mapping[str, Sequence[float]]]) -> Rounds:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from kvmbench.model import Wanted
 from kvmbench.model.snapshot import Snapshot
-from kvmbench.topology.draw import draw_scene, save, to_svg
+from kvmbench.topology.draw import draw_scene, in_page, save, to_svg
 from kvmbench.topology.graph import graph
 from kvmbench.topology.marks import Scene
 from kvmbench.topology.scene import scene
@@ -21,8 +21,24 @@ if TYPE_CHECKING:
     import networkx as nx
 
 
-class Shown(ABC):
-    """What shows itself: drawn in a notebook, in words in a terminal."""
+class Drawn(ABC):
+    """What shows itself: drawn in a notebook, in words (`str`) in a terminal."""
+
+    @property
+    @abstractmethod
+    def svg(self) -> str:
+        """It as SVG."""
+
+    def _repr_svg_(self) -> str:
+        return self.svg
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        # JupyterLab shows SVG as an image of fixed width and cuts it off; as HTML it fits the page.
+        return {"text/html": in_page(self.svg), "image/svg+xml": self.svg, "text/plain": str(self)}
+
+
+class Shown(Drawn):
+    """What is drawn of strokes."""
 
     @abstractmethod
     def scene(self) -> Scene:
@@ -30,7 +46,6 @@ class Shown(ABC):
 
     @cached_property
     def svg(self) -> str:
-        """It as SVG."""
         planned = self.scene()
         return to_svg(draw_scene(planned), planned.title)
 
@@ -41,13 +56,6 @@ class Shown(ABC):
             BadInput: the suffix is neither.
         """
         save(draw_scene(self.scene()), path)
-
-    def _repr_svg_(self) -> str:
-        return self.svg
-
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        # JupyterLab shows SVG as an image of fixed width and cuts it off; as HTML it fits the page.
-        return {"text/html": self.svg, "image/svg+xml": self.svg, "text/plain": str(self)}
 
 
 @dataclass(frozen=True)

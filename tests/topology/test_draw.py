@@ -328,8 +328,18 @@ def test_a_picture_for_a_directory_that_is_not_there_is_refused_in_two_lines(
 def test_a_picture_shows_itself_in_a_notebook_and_in_a_terminal() -> None:
     shown = picture(samples.tutorial())
     bundle = shown._repr_mimebundle_()
-    assert bundle["image/svg+xml"] == bundle["text/html"] == shown._repr_svg_()
+    assert bundle["image/svg+xml"] == shown._repr_svg_()
     assert bundle["text/plain"] == describe(graph(samples.tutorial())) == str(shown)
+
+
+def test_in_a_page_it_shrinks_as_far_as_its_letters_can_be_read_and_scrolls_then() -> None:
+    shown = picture(samples.tutorial())
+    page = ET.fromstring(shown._repr_mimebundle_()["text/html"])
+    assert page.attrib == {"style": "overflow-x:auto"}
+    style = dict(each.split(":") for each in page[0].attrib["style"].split(";"))
+    width_px = float(page[0].attrib["width"].removesuffix("pt")) * 4 / 3
+    assert style["max-width"] == "100%"
+    assert float(style["min-width"].removesuffix("px")) == pytest.approx(0.8 * width_px, abs=1)
 
 
 def test_the_words_have_a_line_for_each_node_edge_and_translation() -> None:
