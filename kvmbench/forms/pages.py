@@ -60,7 +60,7 @@ def guests(rows: Sequence[GuestRow]) -> str:
         for row in rows
     )
     table = f'<table style="line-height:1.3;border-collapse:collapse"><tr>{head}</tr>{body}</table>'
-    return f'<div tabindex="0" aria-label="guests" style="overflow-x:auto">{table}</div>'
+    return f'<div tabindex="0" role="region" aria-label="guests" style="overflow-x:auto">{table}</div>'
 
 
 def _width(column: str) -> str:

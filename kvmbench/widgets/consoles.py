@@ -127,7 +127,7 @@ class _Lettered(View):
         except KvmbenchError as error:
             self._tell(view, error.what, bad=True)
             return
-        self._tell(view, "click into it to type")
+        self._tell(view, "click or Tab into it to type")
         self._pumps[view] = Pump(stream, lambda data: self.tell({"kind": "data", "view": view}, data), ended)
 
     def _type(self, view: str, data: bytes) -> None:

@@ -81,7 +81,8 @@ class VMCreator(ipywidgets.VBox):  # type: ignore[misc]
             ],
             layout={"flex": "2 1 300px", "min_width": "280px"},
         )
-        super().__init__([parts.style(), parts.wrapped([form, beside])])
+        super().__init__()
+        parts.mannered(self, [parts.wrapped([form, beside])])
         self._show()
         self._around.follow(self)
 
@@ -147,7 +148,7 @@ class VMCreator(ipywidgets.VBox):  # type: ignore[misc]
         return context(seen, installed())
 
     def _machine(self) -> Any:
-        return ipywidgets.VBox([parts.title("The machine"), parts.wrapped(map(self._field, MACHINE))])
+        return parts.group([parts.title("The machine"), parts.wrapped(map(self._field, MACHINE))])
 
     def _field(self, place: Place[Any], prefix: str = "") -> parts.FieldBox:
         name = f"{prefix}{place.name}"
@@ -176,7 +177,7 @@ class VMCreator(ipywidgets.VBox):  # type: ignore[misc]
         )
         gone.on_click(lambda _: self._set(self.draft.fewer(rows, at)))
         head = ipywidgets.HBox([parts.title(f"{_ONE[rows].capitalize()} {at + 1}"), gone])
-        return ipywidgets.VBox([head, parts.wrapped(fields)])
+        return parts.group([head, parts.wrapped(fields)])
 
     def _more(self, rows: str) -> Any:
         button = ipywidgets.Button(description=_ONE_MORE[rows].capitalize(), layout={"width": "auto"})

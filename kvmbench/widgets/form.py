@@ -34,14 +34,15 @@ class SmallForm(ipywidgets.VBox):  # type: ignore[misc]
             description="Do it", button_style="primary", tooltip="Type these lines on the bench."
         )
         self.do_button.on_click(lambda _: self.do())
-        self.said = ipywidgets.HTML()
+        self.said = parts.said()
         self._images = ipywidgets.HTML()
-        head = ipywidgets.HTML(f"<b>{form.title}</b> {form.about}")
+        head = parts.names(f"<b>{form.title}</b> {form.about}")
         bar = ipywidgets.HBox([self.do_button, self.old])
         picture = [self._images] if form.name == "image" else []
-        super().__init__(
+        super().__init__()
+        parts.mannered(
+            self,
             [
-                parts.style(),
                 head,
                 parts.wrapped(self.fields.values()),
                 self.lines,
@@ -49,7 +50,7 @@ class SmallForm(ipywidgets.VBox):  # type: ignore[misc]
                 bar,
                 self.said,
                 *picture,
-            ]
+            ],
         )
         self._show()
         self._around.follow(self)

@@ -26,8 +26,9 @@ class GuestTable(ipywidgets.VBox):  # type: ignore[misc]
         self.table = ipywidgets.HTML()
         self.bars: dict[str, _Bar] = {}
         self._bars = ipywidgets.VBox()
-        self.said = ipywidgets.HTML()
-        super().__init__([self.table, self._bars, self.said])
+        self.said = parts.said()
+        super().__init__()
+        parts.mannered(self, [self.table, self._bars, self.said])
         self.changed(self._around.again())
         self._around.follow(self)
 
@@ -75,10 +76,13 @@ class _Bar(ipywidgets.HBox):  # type: ignore[misc]
         }
         for verb, button in self.buttons.items():
             button.on_click(partial(self._pressed, verb))
-        shown: list[Any] = [ipywidgets.HTML(f"<b>{name}</b>", layout={"width": "60px"})]
+        named = parts.title(name)
+        named.layout.width = "60px"
+        shown: list[Any] = [named]
         for verb, button in self.buttons.items():
             shown += [self.tag, button] if verb == "save" else [button]
         super().__init__([parts.wrapped(shown)])
+        self.add_class("kvmbench-group")
 
     def show(self, row: GuestRow) -> None:
         for verb, button in self.buttons.items():

@@ -8,6 +8,8 @@ from typing import Any
 
 import ipywidgets
 
+from kvmbench.widgets.view import View
+
 WIDE = {"width": "auto"}
 _LABEL = {"description_width": "88px"}
 
@@ -80,16 +82,45 @@ def wrapped(children: Iterable[Any]) -> Any:
     )
 
 
-def style() -> Any:
-    """Lines are set in the font of code."""
-    return ipywidgets.HTML(
-        "<style>.kvmbench-lines textarea {font-family: var(--jp-code-font-family, monospace)}</style>",
-        layout={"display": "none"},
-    )
+class Manners(View, view="manners"):
+    """Nothing to see: in the page it gives the form around it names, keys and a focus that stays."""
+
+    def __init__(self) -> None:
+        super().__init__(layout={"display": "none"})
+
+    def as_text(self) -> str:
+        return ""
+
+
+def mannered(form: Any, children: Iterable[Any]) -> None:
+    """Fill a box with what it is made of, as a form that is worked by keyboard too."""
+    form.add_class("kvmbench-form")
+    form.children = (Manners(), *children)
+
+
+def group(children: Iterable[Any]) -> Any:
+    """What belongs together; the title in it is its name."""
+    box = ipywidgets.VBox(list(children))
+    box.add_class("kvmbench-group")
+    return box
 
 
 def title(text: str) -> Any:
-    return ipywidgets.HTML(f"<b>{html.escape(text)}</b>")
+    """A name for the form or the group that it stands in."""
+    return names(f"<b>{html.escape(text)}</b>")
+
+
+def names(page: str) -> Any:
+    shown = ipywidgets.HTML(page)
+    shown.add_class("kvmbench-names")
+    return shown
+
+
+def said() -> Any:
+    """The place for what is told; it is read out when it changes."""
+    shown = ipywidgets.HTML()
+    shown.add_class("kvmbench-said")
+    return shown
 
 
 def lines_box(label: str, changed: Callable[[str], None] | None = None, rows: int = 3) -> Any:

@@ -14,6 +14,7 @@ from typing import Any
 import ipywidgets
 
 from kvmbench.errors import BadInput
+from kvmbench.widgets import parts
 
 _ON_BENCH = "KVMBENCH_BENCH"
 """names the bench in the environment of every process on it"""
@@ -47,15 +48,17 @@ class Prediction:
 
     @cached_property
     def _told(self) -> Any:
-        return ipywidgets.Label("")
+        return parts.said()
 
     @cached_property
     def _box(self) -> Any:
-        return ipywidgets.VBox([ipywidgets.HTML(html.escape(self.question)), self.choice, self._told])
+        box = ipywidgets.VBox()
+        parts.mannered(box, [parts.names(html.escape(self.question)), self.choice, self._told])
+        return box
 
     def _chosen(self, change: Any) -> None:
         if change["new"] is not None:
-            self._told.value = note(self.question, change["new"], self.record)
+            self._told.value = html.escape(note(self.question, change["new"], self.record))
 
 
 def predict(question: str, *answers: str) -> Prediction:

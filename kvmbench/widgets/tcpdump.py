@@ -12,10 +12,12 @@ from kvmbench.errors import KvmbenchError
 from kvmbench.forms import pages
 from kvmbench.model import Snapshot
 from kvmbench.observe.packets import Capture, words
+from kvmbench.widgets import parts
 from kvmbench.widgets.live import LivePicture
 
 MOST_ROWS = 200
 """shown; the capture keeps more"""
+MOST_NAMES = 30
 _EVERY_S = 0.2
 _FILE = "/root/capture.pcapng"
 
@@ -33,24 +35,27 @@ class Tcpdump(ipywidgets.VBox):  # type: ignore[misc]
         self._capture: Capture | None = None
         self._timer: threading.Timer | None = None
         self.picture = picture or LivePicture()
-        known = interfaces(self.picture.seen)
-        self.places = ipywidgets.TagsInput(
-            value=list(places), allowed_tags=[*known, *(each for each in places if each not in known)]
-        )
+        self.places = ipywidgets.Text(
+            value=" ".join(places), placeholder="ens33 router1/vethm.2", description="interfaces",
+            layout={"width": "98%"},
+        )  # fmt: skip
+        self.offered = ipywidgets.HTML()
         self.what = ipywidgets.Text(value=what, placeholder="icmp", description="filter")
         self.what.continuous_update = False
         self.go = ipywidgets.Button(description="Listen", icon="play")
         self.file = ipywidgets.Text(value=_FILE, description="file")
         self.keep = ipywidgets.Button(description="Save", icon="save", disabled=True)
-        self.said = ipywidgets.HTML()
+        self.said = parts.said()
         self.table = ipywidgets.HTML()
         self.table.layout.max_height, self.table.layout.overflow = "360px", "auto"
-        where = ipywidgets.HTML("Click interfaces in the picture below, or type their names:")
+        where = parts.names("Click interfaces in the picture below, or type their names, a blank between:")
         bar = ipywidgets.HBox([self.what, self.go, self.file, self.keep])
         bar.layout.flex_flow = "row wrap"
-        super().__init__([where, self.places, bar, self.said, self.table, self.picture])
+        super().__init__()
+        parts.mannered(self, [where, self.places, self.offered, bar, self.said, self.table, self.picture])
+        self._offer()
         self.picture.observe(self._picked, names="selected")
-        self.picture.observe(self._offer, names="nodes")
+        self.picture.observe(lambda _: self._offer(), names="nodes")
         self.go.on_click(lambda _: self.stop() if self.listening else self._try(self.start))
         self.keep.on_click(lambda _: self._try(lambda: self.save(self.file.value)))
         if places:
@@ -59,6 +64,11 @@ class Tcpdump(ipywidgets.VBox):  # type: ignore[misc]
             except KvmbenchError:
                 self.close()  # nobody else can
                 raise
+
+    @property
+    def picked(self) -> tuple[str, ...]:
+        """The names of the interfaces, as they are typed or clicked."""
+        return tuple(self.places.value.split())
 
     @property
     def listening(self) -> bool:
@@ -76,7 +86,7 @@ class Tcpdump(ipywidgets.VBox):  # type: ignore[misc]
             BadInput: none is picked, one is not there, or the filter is none.
         """
         with self._lock:
-            made = Capture(*self.places.value, what=self.what.value, on_packets=lambda _: self._soon())
+            made = Capture(*self.picked, what=self.what.value, on_packets=lambda _: self._soon())
             made.start()
             self._capture = made
         self.go.description, self.go.icon = "Stop", "stop"
@@ -125,16 +135,17 @@ class Tcpdump(ipywidgets.VBox):  # type: ignore[misc]
             return
         interface, _, netns = name.partition("@")
         place = f"{netns}/{interface}" if netns else interface
-        picked = list(self.places.value)
+        picked = list(self.picked)
         if place in picked:
             picked.remove(place)
-        elif place in self.places.allowed_tags:
+        elif place in interfaces(self.picture.seen):
             picked.append(place)
-        self.places.value = picked
+        self.places.value = " ".join(picked)
 
-    def _offer(self, _: Any) -> None:
+    def _offer(self) -> None:
         known = interfaces(self.picture.seen)
-        self.places.allowed_tags = [*known, *(each for each in self.places.value if each not in known)]
+        more = f" and {len(known) - MOST_NAMES} more" if len(known) > MOST_NAMES else ""
+        self.offered.value = html.escape(f"There are: {' '.join(known[:MOST_NAMES])}{more}") if known else ""
 
     def _soon(self) -> None:
         """Packets come faster than a page is drawn."""

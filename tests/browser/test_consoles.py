@@ -52,7 +52,8 @@ def test_a_password_is_asked_for_in_the_page_and_screens_stand_side_by_side(
         asked.fill("secret")
         asked.press("Enter")
         for screen in (first, second):
-            expect(screen.locator(".kvmbench-state")).to_have_text("click into it to type", timeout=30_000)
+            state = screen.locator(".kvmbench-state")
+            expect(state).to_have_text("click or Tab into it to type", timeout=30_000)
             expect(screen.locator("canvas")).to_be_visible()
         shoot(page, "consoles-side-by-side")
         one, other = (screen.evaluate("shown => shown.offsetWidth") for screen in (first, second))

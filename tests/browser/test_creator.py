@@ -111,7 +111,7 @@ def they_are_used(book: Notebook, bench: str) -> None:
     book.run(2)
     serial_line_is_logged_in(book.page)
     screen = book.run(3)
-    expect(screen).to_contain_text("click into it to type", timeout=30_000)
+    expect(screen).to_contain_text("click or Tab into it to type", timeout=30_000)
     screen.locator("canvas").click()
     for text, then in (("", "login:"), ("root", "Password:"), ("kvmbench", "root@c2")):
         book.page.keyboard.type(f"{text}\n", delay=30)

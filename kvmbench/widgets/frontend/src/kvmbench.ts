@@ -9,6 +9,7 @@ export type Show = (channel: Channel, el: HTMLElement) => (() => void) | void;
 
 const VIEWS: Record<string, () => Promise<{ show: Show }>> = {
   live: () => import("./live"),
+  manners: () => import("./manners"),
   monitor: () => import("./monitor"),
   screen: () => import("./screen"),
   terminal: () => import("./terminal"),

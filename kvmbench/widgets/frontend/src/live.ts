@@ -2,6 +2,7 @@
 
 import type { Channel } from "./channel";
 import { make } from "./frame";
+import { ownKeys } from "./keys";
 import css from "./live.css";
 import { boxesIn, boxOf, mark, neighbour, redraw } from "./picture";
 import { addStyle } from "./style";
@@ -21,11 +22,15 @@ interface Detail {
   by_hand: string[];
 }
 
-const HINT = "Click a box, or reach it with Tab and the arrow keys: its row, and the commands that look at it.";
+const HINT =
+  "Click a box, or reach it with Tab and the arrow keys and press Enter: its row, and the commands that look at it. " +
+  "Esc closes the row, and goes back to the cell.";
+const WIDER = "⇆ The picture is wider than the page: it scrolls sideways, and arrow keys go from box to box.";
 
 export function show(channel: Channel, el: HTMLElement): () => void {
   addStyle(css, "kvmbench-live-style");
   const { model } = channel;
+  const wider = make("p", "kvmbench-wider", WIDER);
   const stage = make("div", "kvmbench-stage");
   const news = make("div", "kvmbench-news");
   news.setAttribute("role", "status");
@@ -35,7 +40,9 @@ export function show(channel: Channel, el: HTMLElement): () => void {
   below.append(detail, panel);
   const trouble = make("p", "kvmbench-trouble");
   trouble.setAttribute("role", "alert");
-  el.replaceChildren(stage, news, below, trouble);
+  el.replaceChildren(wider, stage, news, below, trouble);
+  detail.setAttribute("aria-live", "polite");
+  ownKeys(el);
 
   const picked = (): string => String(model.get("selected"));
   let reached = "";
@@ -80,6 +87,8 @@ export function show(channel: Channel, el: HTMLElement): () => void {
     }
     if (event.key === "Enter" || event.key === " ") {
       select(box.dataset.node);
+    } else if (event.key === "Escape" && picked() !== "") {
+      select(picked());
     } else if (event.key.startsWith("Arrow")) {
       neighbour(boxesIn(stage), box, event.key)?.focus();
     } else {
@@ -118,12 +127,29 @@ export function show(channel: Channel, el: HTMLElement): () => void {
     }
   }
   const ends = tellWhatIsSeen(channel, el);
+  const fits = tellWhetherItFits(stage, wider);
   return () => {
     ends();
+    fits();
     for (const [names, listener] of listeners) {
       model.off(names, listener);
     }
   };
+}
+
+/** Say so where the picture is wider than the page, and begin with its middle. */
+function tellWhetherItFits(stage: HTMLElement, wider: HTMLElement): () => void {
+  let moved = false;
+  const watcher = new ResizeObserver(() => {
+    const over = stage.scrollWidth - stage.clientWidth;
+    wider.hidden = over <= 1;
+    if (over > 1 && !moved) {
+      moved = true;
+      stage.scrollLeft = over / 2;
+    }
+  });
+  watcher.observe(stage);
+  return () => watcher.disconnect();
 }
 
 /** Tell the kernel whether the page is dark, and whether the picture is on the screen. */

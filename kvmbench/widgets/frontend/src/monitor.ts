@@ -2,11 +2,14 @@
 
 import type { Channel } from "./channel";
 import { frame, make } from "./frame";
+import { ownKeys } from "./keys";
 
 export function show(channel: Channel, el: HTMLElement): void {
   const { body, tell } = frame(el, String(channel.model.get("title")));
   const log = make("pre", "kvmbench-log");
   log.tabIndex = 0;
+  log.setAttribute("role", "log");
+  log.setAttribute("aria-label", "what the monitor said");
   const line = make("form", "kvmbench-line");
   const input = make("input", "");
   input.spellcheck = false;
@@ -16,8 +19,9 @@ export function show(channel: Channel, el: HTMLElement): void {
   const hints = make("div", "kvmbench-hints");
   line.append(make("span", "", "(qemu)"), input);
   body.append(log, line, hints);
-  body.dataset["lmSuppressShortcuts"] = "true";
-  tell("Tab completes, ↑ brings back, { begins QMP");
+  ownKeys(body);
+  const usual = "Tab completes, ↑ brings back, { begins QMP, Esc leaves";
+  tell(usual);
 
   const typed: string[] = [];
   let at = 0;
@@ -35,7 +39,6 @@ export function show(channel: Channel, el: HTMLElement): void {
     input.value = "";
   });
   input.addEventListener("keydown", (event) => {
-    event.stopPropagation();
     if (event.key === "Tab" && input.value !== "" && !event.shiftKey) {
       event.preventDefault();
       channel.send({ kind: "complete", line: input.value });
@@ -45,7 +48,7 @@ export function show(channel: Channel, el: HTMLElement): void {
       input.value = typed[at] ?? "";
     }
   });
-  channel.onlost = (lost) => tell(lost ? "the kernel does not answer; run this cell again" : "", lost);
+  channel.onlost = (lost) => tell(lost ? "the kernel does not answer; run this cell again" : usual, lost);
   channel.onmessage = (message) => {
     if (message.kind === "said") {
       write(String(message.text));

@@ -19,6 +19,7 @@ declare module "@novnc/novnc" {
     disconnect(): void;
     sendCredentials(credentials: { password?: string }): void;
     sendCtrlAltDel(): void;
+    sendKey(keysym: number, code: string, down?: boolean): void;
     addEventListener<Name extends keyof RFBEvents>(name: Name, listener: (event: RFBEvents[Name]) => void): void;
   }
 }

@@ -4,6 +4,7 @@ import RFB from "@novnc/novnc";
 
 import type { Channel } from "./channel";
 import { button, frame, make } from "./frame";
+import { LEAVE, takeAllKeys } from "./keys";
 
 /** What noVNC takes for a WebSocket. */
 class Comm {
@@ -40,9 +41,17 @@ class Comm {
 }
 
 const RETRY_MS = 1_000;
+/** The keys that are down when somebody leaves; nobody would tell the guest that they come up. */
+const HELD: [number, string][] = [
+  [0xffe3, "ControlLeft"],
+  [0xffe4, "ControlRight"],
+  [0xffe9, "AltLeft"],
+  [0xffea, "AltRight"],
+];
 
 export function show(channel: Channel, el: HTMLElement): () => void {
-  const { body, bar, tell } = frame(el, String(channel.model.get("title")));
+  const title = String(channel.model.get("title"));
+  const { body, bar, tell } = frame(el, title);
   let usual = "";
   let comm: Comm | undefined;
   let rfb: RFB | undefined;
@@ -65,8 +74,12 @@ export function show(channel: Channel, el: HTMLElement): () => void {
     rfb.background = "#181818";
     const screen = rfb;
     screen.addEventListener("connect", () => {
-      usual = "click into it to type";
+      usual = "click or Tab into it to type";
       tell(usual);
+      const canvas = body.querySelector("canvas");
+      canvas?.setAttribute("tabindex", "0");
+      canvas?.setAttribute("role", "application");
+      canvas?.setAttribute("aria-label", `${title}; ${LEAVE} leaves it`);
     });
     screen.addEventListener("credentialsrequired", () => ask(screen));
     screen.addEventListener("securityfailure", () => {
@@ -88,9 +101,6 @@ export function show(channel: Channel, el: HTMLElement): () => void {
     input.type = "password";
     input.placeholder = "VNC password";
     input.setAttribute("aria-label", "VNC password");
-    // The notebook has keys of its own, and must not take these.
-    form.dataset["lmSuppressShortcuts"] = "true";
-    form.addEventListener("keydown", (pressed) => pressed.stopPropagation());
     form.append(input, button("Show the screen", "Send the password", () => form.requestSubmit()));
     form.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -102,6 +112,11 @@ export function show(channel: Channel, el: HTMLElement): () => void {
     input.focus();
   };
 
+  takeAllKeys(body, bar, () => {
+    for (const [key, code] of HELD) {
+      rfb?.sendKey(key, code, false);
+    }
+  });
   bar.append(button("Ctrl-Alt-Del", "Press these three keys in the guest", () => rfb?.sendCtrlAltDel()));
   channel.onlost = (lost) => tell(lost ? "the kernel does not answer; run this cell again" : usual, lost);
   channel.onmessage = (message, data) => {

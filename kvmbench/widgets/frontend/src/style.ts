@@ -12,7 +12,8 @@ const STYLE = `
   border-radius: 3px; color: inherit; cursor: pointer; font: inherit; padding: 1px 8px; }
 .kvmbench-button:hover { background: var(--jp-layout-color3, #ddd); }
 .kvmbench-body { border: 1px solid var(--jp-border-color1, #bbb); border-radius: 3px; box-sizing: border-box; overflow: hidden; }
-.kvmbench-body:focus-within { border-color: var(--jp-brand-color1, #1976d2); }
+.kvmbench-body:focus-within { border-color: var(--jp-brand-color1, #1976d2); box-shadow: 0 0 0 1px var(--jp-brand-color1, #1976d2); }
+.kvmbench-keys { color: var(--jp-ui-font-color2, #666); }
 .kvmbench-screen .kvmbench-bar { max-width: 722px; }
 .kvmbench-screen .kvmbench-body { background: #181818; height: 400px; max-width: 722px; }
 .kvmbench-terminal .kvmbench-body { background: #101418; padding: 4px; }
@@ -25,6 +26,11 @@ const STYLE = `
 .kvmbench-line input { background: transparent; border: 0; color: inherit; flex: 1; font: inherit; min-width: 0; outline: 0; padding: 0; }
 .kvmbench-hints { color: var(--jp-ui-font-color2, #666); max-height: 4.2em; overflow: auto; padding: 0 8px 4px; }
 .kvmbench-hints:empty { display: none; }
+.kvmbench-form .kvmbench-lines textarea { font-family: var(--jp-code-font-family, monospace); }
+.kvmbench-form .kvmbench-lines, .kvmbench-form .widget-inline-hbox { min-width: 0; }
+.kvmbench-form :focus-visible, .kvmbench-button:focus-visible, .kvmbench-log:focus-visible {
+  outline: 2px solid var(--jp-brand-color1, #1976d2) !important; outline-offset: -1px; }
+.kvmbench-form input:is([type="radio"], [type="checkbox"]):focus-visible { outline-offset: 1px !important; }
 `;
 
 export function addStyle(sheet = STYLE, id = "kvmbench-style"): void {

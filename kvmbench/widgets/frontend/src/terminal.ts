@@ -6,13 +6,15 @@ import xtermStyle from "@xterm/xterm/css/xterm.css";
 
 import type { Channel } from "./channel";
 import { frame } from "./frame";
+import { LEAVE, takeAllKeys } from "./keys";
 import { addStyle } from "./style";
 
 const CTRL_A = "\x01";
 
 export function show(channel: Channel, el: HTMLElement): () => void {
   addStyle(xtermStyle, "kvmbench-xterm-style");
-  const { body, tell } = frame(el, String(channel.model.get("title")));
+  const title = String(channel.model.get("title"));
+  const { body, bar, tell } = frame(el, title);
   const terminal = new Terminal({
     rows: 24,
     cols: 80,
@@ -28,7 +30,8 @@ export function show(channel: Channel, el: HTMLElement): () => void {
   for (const event of ["keydown", "keypress", "keyup"] as const) {
     body.addEventListener(event, (pressed) => pressed.stopPropagation());
   }
-  body.dataset["lmSuppressShortcuts"] = "true";
+  takeAllKeys(body, bar);
+  terminal.textarea?.setAttribute("aria-label", `${title}; ${LEAVE} leaves it`);
 
   let usual = "";
   let prefix = false;
