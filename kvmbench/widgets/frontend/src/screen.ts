@@ -101,6 +101,9 @@ export function show(channel: Channel, el: HTMLElement): () => void {
     input.type = "password";
     input.placeholder = "VNC password";
     input.setAttribute("aria-label", "VNC password");
+    // The notebook has keys of its own, and must not take these.
+    form.dataset["lmSuppressShortcuts"] = "true";
+    form.addEventListener("keydown", (pressed) => pressed.stopPropagation());
     form.append(input, button("Show the screen", "Send the password", () => form.requestSubmit()));
     form.addEventListener("submit", (event) => {
       event.preventDefault();
