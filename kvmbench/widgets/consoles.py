@@ -95,6 +95,8 @@ class Screen(View, view="screen"):
 class _Lettered(View):
     """What shows a stream of letters in a terminal; each view has a pump of its own."""
 
+    invites = "click or Tab into it to type"
+
     def __init__(self, **traits: Any) -> None:
         self._pumps: dict[str, Pump] = {}
         super().__init__(**traits)
@@ -127,7 +129,7 @@ class _Lettered(View):
         except KvmbenchError as error:
             self._tell(view, error.what, bad=True)
             return
-        self._tell(view, "click or Tab into it to type")
+        self._tell(view, self.invites)
         self._pumps[view] = Pump(stream, lambda data: self.tell({"kind": "data", "view": view}, data), ended)
 
     def _type(self, view: str, data: bytes) -> None:
@@ -151,6 +153,9 @@ class _Lettered(View):
 
 class Console(_Lettered, view="terminal"):
     """A guest's serial console: click into it and type, or `.run("ip route")`."""
+
+    invites = "click or Tab into it, and press Enter"
+    """what the line said before is gone, and a guest that waits for a login says nothing more by itself"""
 
     def __init__(self, name: str) -> None:
         self.name = name
