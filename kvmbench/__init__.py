@@ -104,10 +104,9 @@ def __getattr__(name: str) -> Any:
     """The names above are fetched when they are first used, so that importing kvmbench stays quick."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if name in _ELSEWHERE:
-        return getattr(import_module(f"kvmbench.{_ELSEWHERE[name]}"), name)
+    elsewhere = import_module(f"kvmbench.{_ELSEWHERE[name]}") if name in _ELSEWHERE else None
     rooms = [import_module("kvmbench.lesson"), import_module("kvmbench.learner")]
     # Importing them bound the name `check` to the room of that name: now all of them are the functions.
     found = {each: getattr(room, each) for room in rooms for each in __all__ if hasattr(room, each)}
     globals().update(found)
-    return found[name]
+    return getattr(elsewhere, name) if elsewhere else found[name]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from ipaddress import IPv4Interface
@@ -15,6 +16,7 @@ from kvmbench import report, shown, tracebacks
 from kvmbench.course import Result
 from kvmbench.lesson import OWN_NUMBERS, Report
 from kvmbench.model import Image, Link, Netns, Snapshot
+from kvmbench.system import run
 
 PLUGGED = Link(
     "vethm.1", 5, "veth", "52:54:00:00:00:09", up=True, carrier=False, peer="vethm.2", peer_netns="router1"
@@ -57,6 +59,12 @@ def test_an_error_in_a_notebook_is_two_lines_too() -> None:
         InteractiveShell.clear_instance()
     assert "this Python does not run on a bench\nChoose the kernel" in printed.getvalue()
     assert "Traceback" not in printed.getvalue()
+
+
+@pytest.mark.parametrize("first", ["VMCreator", "concept", "rounds", "hint"])
+def test_check_is_the_function_whatever_was_imported_first(first: str) -> None:
+    done = run([sys.executable, "-c", f"from kvmbench import {first}, check; print(type(check).__name__)"])
+    assert done.out == "function\n", done.err
 
 
 @pytest.fixture

@@ -49,7 +49,7 @@ function teach(form: HTMLElement): () => void {
   return () => {
     watcher.disconnect();
     window.clearTimeout(settling);
-    focus.forget();
+    focus.end();
   };
 }
 
@@ -122,9 +122,13 @@ class Focus {
     document.addEventListener("pointerdown", this.forget, true);
   }
 
-  readonly forget = (): void => {
+  private readonly forget = (): void => {
     this.last = undefined;
   };
+
+  end(): void {
+    document.removeEventListener("pointerdown", this.forget, true);
+  }
 
   restore(): void {
     if (this.last === undefined || this.isUsable(this.last)) {
